@@ -23,16 +23,20 @@ func (a Axis) Blocks() int64 {
 // Start is the position of block i's first element.
 func (a Axis) Start(i int64) int64 { return i * a.Block }
 
-// Extent is the number of elements of block i.
+// Extent is the number of elements of block i: Block, less in the last one, none past the end.
 func (a Axis) Extent(i int64) int64 { return max(0, min(a.Block, a.Len-i*a.Block)) }
 
-// Find is the block that holds the element at pos.
+// Find is the block that holds the element at pos, for 0 <= pos < Len.
 func (a Axis) Find(pos int64) int64 { return pos / a.Block }
 
 // Grid is a matrix cut into blocks along each of its dimensions. A matrix without dimensions is one tile, with the index [].
 type Grid []Axis
 
-// New checks the shape and the block shape and makes their grid. Blocks larger than the matrix are cut to it.
+// maxElements bounds the elements of a matrix, so that its bytes, 16 at most for each, can be counted in an int64.
+const maxElements = 1 << 58
+
+// New checks the shape and the block shape and makes their grid. Blocks larger than the matrix are cut to it, so that the
+// same tiling is the same grid.
 func New(shape, block []int64) (Grid, error) {
 	if len(shape) != len(block) {
 		return nil, errs.New(errs.Value, "block_shape %v has %d dimensions, the matrix %v has %d: give one size for each", block, len(block), shape, len(shape))
@@ -46,8 +50,8 @@ func New(shape, block []int64) (Grid, error) {
 		if block[d] < 1 {
 			return nil, errs.New(errs.Value, "block_shape %v has a size below 1: each must be at least 1", block)
 		}
-		if n > 0 && size > (1<<62)/n {
-			return nil, errs.New(errs.Value, "a matrix of shape %v is too large to count its elements", shape)
+		if n > 0 && size > maxElements/n {
+			return nil, errs.New(errs.Value, "a matrix of shape %v has more than 2**58 elements", shape)
 		}
 		size *= max(n, 1)
 		g[d] = Axis{n, min(block[d], max(n, 1))}
@@ -145,68 +149,9 @@ func (g Grid) All() iter.Seq[[]int64] {
 	}
 }
 
-// Transpose is the grid of the transposed matrix.
+// Transpose is the grid of the transposed matrix: its dimensions in reverse order.
 func (g Grid) Transpose() Grid {
 	h := slices.Clone(g)
 	slices.Reverse(h)
 	return h
 }
-
-// Sides of default blocks. They fit the kernels, which are near their best from 512 on, and leave enough tiles to share.
-const (
-	minSide  = 256
-	maxSide  = 1024
-	hugeSide = 2048    // of matrices where maxSide would make very many tiles
-	hugeFrom = 16384   // what such a matrix measures
-	tileSize = 8 << 20 // bytes of a tile that is longer than wide
-	lineSize = 1 << 20 // elements of a one-dimensional block
-)
-
-// DefaultBlock chooses blocks from the shape and the size of an element alone, never from the machine: the same call gives
-// the same tiles, and so the same bits, everywhere.
-func DefaultBlock(shape []int64, itemsize int) []int64 {
-	block := make([]int64, len(shape))
-	if len(shape) == 1 {
-		block[0] = clamp(shape[0], 1, lineSize)
-		return block
-	}
-	for d, n := range shape {
-		block[d] = side(n)
-		if d < len(shape)-2 {
-			block[d] = 1
-		}
-	}
-	if len(shape) >= 2 {
-		lengthen(shape[len(shape)-2:], block[len(shape)-2:], int64(itemsize))
-	}
-	return block
-}
-
-// side is the block of one side of a matrix: about an eighth of it.
-func side(n int64) int64 {
-	switch {
-	case n <= minSide:
-		return max(n, 1)
-	case n >= hugeFrom:
-		return hugeSide
-	}
-	eighth := (n + 7) / 8
-	return clamp((eighth+127)/128*128, minSide, maxSide)
-}
-
-// lengthen makes the blocks of a thin matrix whole rows or columns, of tileSize bytes.
-func lengthen(shape, block []int64, itemsize int64) {
-	thin, long := 1, 0
-	if shape[0] < shape[1] {
-		thin, long = 0, 1
-	}
-	if shape[thin] > maxSide || shape[long] < 4*shape[thin] {
-		return
-	}
-	block[thin] = max(shape[thin], 1)
-	rows := tileSize / (itemsize * block[thin]) / 128 * 128
-	block[long] = clamp(min(rows, (shape[long]+63)/64/128*128), 1024, 1<<16)
-	block[long] = min(block[long], max(shape[long], 1))
-}
-
-func clamp(x, lo, hi int64) int64 { return max(lo, min(x, hi)) }

@@ -1,0 +1,83 @@
+package grid
+
+// What default blocks measure. The kernels are near their best from 512 on; the bounds leave enough tiles to share between
+// workers, and keep a tile of a large matrix at some tens of megabytes.
+const (
+	minSide  = 256
+	maxSide  = 1024
+	hugeSide = 2048    // instead of maxSide, of a side from hugeFrom on
+	hugeFrom = 16384   // where maxSide would make very many tiles
+	multiple = 128     // blocks are multiples of it
+	longSide = 1 << 16 // of the long side of a thin matrix
+	tileSize = 8 << 20 // bytes of a tile of a thin matrix
+	elements = 1 << 20 // of a tile of one dimension, or of more than two
+)
+
+// DefaultBlock chooses blocks from the shape and the size of an element alone, never from the machine: the same call gives
+// the same tiles, and so the same bits, everywhere. A type of fewer than 8 bytes has the blocks of float64.
+func DefaultBlock(shape []int64, itemsize int) []int64 {
+	block := make([]int64, len(shape))
+	for d, n := range shape {
+		block[d] = max(n, 1)
+	}
+	switch len(shape) {
+	case 0:
+	case 1:
+		block[0] = min(block[0], elements)
+	case 2:
+		thin, long := 0, 1
+		if shape[0] > shape[1] {
+			thin, long = 1, 0
+		}
+		if shape[thin] > maxSide || shape[long] < 4*shape[thin] {
+			block[thin], block[long] = side(shape[thin], square(shape[thin])), side(shape[long], square(shape[long]))
+			break
+		}
+		// A thin matrix: whole rows (or columns), as many as make tileSize.
+		most := tileSize / (block[thin] * max(int64(itemsize), 8))
+		block[long] = side(shape[long], min(most/multiple*multiple, longSide))
+	default:
+		for size(block) > elements {
+			halveLargest(block)
+		}
+	}
+	return block
+}
+
+// square is the most that a side of n is cut into, of a matrix that is not thin.
+func square(n int64) int64 {
+	if n >= hugeFrom {
+		return hugeSide
+	}
+	return maxSide
+}
+
+// side is the block of a side of n: about an eighth of it, but between minSide and most.
+func side(n, most int64) int64 {
+	if n <= minSide {
+		return max(n, 1)
+	}
+	eighth := (n + 7) / 8
+	return max(minSide, min((eighth+multiple-1)/multiple*multiple, most))
+}
+
+func size(block []int64) int64 {
+	n := int64(1)
+	for _, b := range block {
+		if n > elements {
+			break // before it overflows
+		}
+		n *= b
+	}
+	return n
+}
+
+func halveLargest(block []int64) {
+	largest := 0
+	for d, b := range block {
+		if b > block[largest] {
+			largest = d
+		}
+	}
+	block[largest] = (block[largest] + 1) / 2
+}
