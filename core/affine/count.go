@@ -109,8 +109,8 @@ func (c *counter) columns() []int {
 
 // sum adds the sum of p over the points of rows, which use the columns live only.
 func (c *counter) sum(rows []row, live []int, p poly) {
-	poly := newPolyhedron(c.n, rows)
-	if poly.empty || !c.exact || len(p) == 0 {
+	space := newPolyhedron(c.n, rows)
+	if space.empty || !c.exact || len(p) == 0 {
 		return
 	}
 	if len(live) == 0 {
@@ -120,7 +120,7 @@ func (c *counter) sum(rows []row, live []int, p poly) {
 		return
 	}
 	rows = rows[:0:0]
-	for _, q := range poly.rows {
+	for _, q := range space.rows {
 		rows = append(rows, q.c)
 	}
 	k, pieces, moduli := c.choose(rows, live)

@@ -18,5 +18,12 @@
 // matrix that anybody stores is far from that. Beyond it Eval saturates at the ends of int64 instead of wrapping, and
 // Count at math.MaxInt64. A variable that is used as a shift must stay within 0..62 on the domain (Domain.Hull tells).
 //
+// On the 2-core development machine, cholesky with a million blocks a side: 90 ns for the child of a low-rank update and
+// 9 ns for each of many, 5 µs to compile a Solver, 22 µs to count the 1.7e17 tasks, 3 µs for a proof.
+//
+// The way through the files: expr.go and domain.go are the vocabulary; system.go turns a domain into linear equations and
+// inequalities, lattice.go solves the equations, fourier.go projects the inequalities; solver.go (with plan.go), count.go
+// (with poly.go) and implies.go are the three questions.
+//
 // Everything here is immutable after construction and safe for concurrent use.
 package affine

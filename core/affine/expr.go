@@ -226,8 +226,10 @@ func (e Expr) Format(names []string) string {
 			b.WriteString(m + "*" + factors)
 		}
 	}
-	for _, negative := range []bool{false, true} { // "j - i" reads better than "-i + j"
-		for _, t := range e.Terms {
+	powers := slices.IndexFunc(e.Terms, func(t Term) bool { return t.Var >= 0 })
+	terms := slices.Concat(e.Terms[max(powers, 0):], e.Terms[:max(powers, 0)]) // "i + (1 << l)"
+	for _, negative := range []bool{false, true} {                             // "j - i" reads better than "-i + j"
+		for _, t := range terms {
 			if (t.Coef < 0) == negative {
 				write(t.Coef, t.format(names))
 			}

@@ -87,11 +87,11 @@ func newPlan(s *system, idx []Expr) *plan {
 
 // scan projects the free columns out, the last first, and keeps the bounds of each.
 func (p *plan) scan(free int, rows []row) {
-	poly := newPolyhedron(free, rows)
+	space := newPolyhedron(free, rows)
 	p.levels = make([]level, free)
 	for k := free - 1; k >= 0; k-- {
 		lv := &p.levels[k]
-		for _, q := range poly.eliminate(k) {
+		for _, q := range space.eliminate(k) {
 			a := q.c[k]
 			q.c[k] = 0
 			if a > 0 {
@@ -102,10 +102,10 @@ func (p *plan) scan(free int, rows []row) {
 		}
 		p.brute = p.brute || len(lv.lower) == 0 || len(lv.upper) == 0
 	}
-	for _, q := range poly.rows {
+	for _, q := range space.rows {
 		p.guards = append(p.guards, newSum(q.c, 1))
 	}
-	p.empty = poly.empty
+	p.empty = space.empty
 }
 
 // newSum is sign*r, r being over the slots and a constant.

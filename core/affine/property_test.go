@@ -103,6 +103,7 @@ func TestSolverProperty(t *testing.T) {
 			}
 		}
 	})
+	t.Logf("%d plans compiled, %d by brute force", compiled, brutes)
 	if brutes*100 > compiled {
 		t.Errorf("%d plans fell back to brute force, %d did not", brutes, compiled)
 	}
