@@ -11,9 +11,10 @@ import "go.starlark.net/syntax"
 //
 //	func fuse(def *Def) *Def
 //
-// Bind calls it when Options.Fuse is set, after inlining, so the body has no CallProgram left and every name is unique in the
-// whole program: matrices, scalars, axes and loop variables alike (the inliner renames those of inlined programs). What
-// blocks, axis, size or block name must go on being assigned. Def.Zeros and Def.Returns say which unwritten tiles read as zeros.
+// Bind calls it when Options.Fuse is set, after inlining, so the body has no CallProgram left, and a matrix, scalar or axis has a
+// name that nothing else has (the inliner renames those of inlined programs; loops may share the names of their variables with
+// other loops). What blocks, axis, size or block name must go on being assigned. Def.Zeros and Def.Returns say which unwritten
+// tiles read as zeros.
 
 // Pos is a place in a program's text.
 type Pos = syntax.Position

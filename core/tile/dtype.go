@@ -53,5 +53,5 @@ func ParseDType(name string) (DType, error) {
 			return DType(d), nil
 		}
 	}
-	return 0, errs.New(errs.Type, "dtype %q is not supported: use float64, float32, int64 or bool", name)
+	return 0, errs.New(errs.Type, "dtype %q is not supported: use one of float64, float32, int64, bool, the other integers, complex64 and complex128", name)
 }

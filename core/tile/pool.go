@@ -1,190 +1,209 @@
 package tile
 
 import (
-	"fmt"
+	"math"
+	"math/bits"
 	"slices"
 	"sync"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
+	"numpywren/core/errs"
 )
 
-// Sizes of blocks. Small ones are cut from slabs, in classes of powers of two; large ones are mapped by themselves.
-const (
-	smallest  = 64
-	slabMax   = 128 << 10
-	slabSize  = 1 << 20
-	pageRound = 64 << 10
-	huge      = 2 << 20 // a transparent huge page
-)
-
-// Pool is memory for tiles, mapped from the system and used again. Its blocks are exact in size, so that a limit on tiles is
-// a limit on memory: before it maps more than limit it unmaps what lies idle. It is safe for concurrent use.
+// Pool is memory for tiles: mapped from the system, off the Go heap, and used again when tiles are released. It keeps what
+// it maps within its limit unless the tiles in use need more; holding these to a budget is for its user, which knows which
+// tiles can go. A Pool is safe for concurrent use.
+//
+// There are two layers. Extents are multiples of 64 KiB that are mapped one by one and, once free, wait for a tile of exactly
+// their size: matrices have few tile shapes, and coarser classes would take up to a third of the budget for nothing. Blocks
+// below 256 KiB are cut from slabs, which are extents.
 type Pool struct {
 	limit int64
 
-	mu     sync.Mutex
-	idle   map[int64][][]byte // by size
-	live   int64
-	mapped int64
-	peak   int64
-	all    map[unsafe.Pointer][]byte // every mapping, as it was made
-	closed bool
+	mu      sync.Mutex
+	idle    map[int64][]unsafe.Pointer // free extents by size, the last one used last
+	partial map[int64][]*slab          // slabs with free blocks, by the size of these
+	live    int64                      // bytes of extents in use
+	mapped  int64                      // bytes of extents in use and idle
+	peak    int64                      // the most that mapped has been
+	closed  bool
 }
 
-// NewPool makes a pool that keeps at most limit bytes, unless more are live.
+const (
+	extentUnit = 64 << 10
+	smallest   = 64        // bytes of a block: a cache line, an AVX-512 register
+	slabBelow  = 256 << 10 // smaller blocks come from slabs
+	slabBlocks = 8         // in a slab, at least
+)
+
+// NewPool makes a pool that keeps at most limit bytes mapped, or what its tiles in use take if that is more.
 func NewPool(limit int64) *Pool {
-	return &Pool{limit: limit, idle: map[int64][][]byte{}, all: map[unsafe.Pointer][]byte{}}
+	return &Pool{limit: limit, idle: map[int64][]unsafe.Pointer{}, partial: map[int64][]*slab{}}
 }
 
 // SizeOf is the bytes that a tile takes from a pool.
-func SizeOf(d DType, shape []int64) int64 { return class(elements(shape) * int64(d.Size())) }
-
-// class rounds a size up to that of a block.
-func class(bytes int64) int64 {
-	if bytes > slabMax {
-		return (bytes + pageRound - 1) / pageRound * pageRound
+func SizeOf(d DType, shape []int64) int64 {
+	bytes, ok := bytesOf(d, shape)
+	if !ok {
+		return math.MaxInt64
 	}
-	size := int64(smallest)
-	for size < bytes {
-		size *= 2
-	}
-	return size
+	return blockSize(bytes)
 }
 
-// New is a tile with unspecified content, owned once.
+// bytesOf is the size of the elements; not ok when a side is negative or there are more bytes than memory could ever have.
+func bytesOf(d DType, shape []int64) (n int64, ok bool) {
+	n, most := int64(d.Size()), int64(math.MaxInt64>>1)
+	empty := false
+	for _, s := range shape {
+		switch {
+		case s < 0:
+			return 0, false
+		case s == 0:
+			empty = true
+		case n > most/s:
+			return 0, false
+		default:
+			n *= s
+		}
+	}
+	if empty {
+		n = 0
+	}
+	return n, true
+}
+
+// blockSize rounds up to the size of a block: four sizes to a doubling below slabBelow, multiples of extentUnit from there.
+func blockSize(bytes int64) int64 {
+	unit := int64(extentUnit)
+	if bytes <= slabBelow {
+		unit = max(smallest, int64(1)<<max(bits.Len64(uint64(max(bytes, 1)-1))-3, 0))
+	}
+	return max((bytes+unit-1)/unit*unit, smallest)
+}
+
+// New gives a tile, held once, with unspecified content.
 func (p *Pool) New(d DType, shape []int64) (*Tile, error) {
-	bytes := elements(shape) * int64(d.Size())
-	mem, err := p.get(class(bytes))
+	bytes, ok := bytesOf(d, shape)
+	if !ok {
+		return nil, errs.New(errs.Value, "a tile cannot have the shape %v", shape)
+	}
+	b, err := p.get(blockSize(bytes))
 	if err != nil {
 		return nil, err
 	}
-	b := &block{pool: p, mem: mem}
 	b.refs.Store(1)
-	return &Tile{DType: d, Shape: slices.Clone(shape), mem: mem[:bytes:bytes], block: b}, nil
+	t := &Tile{DType: d, Shape: slices.Clone(shape), mem: unsafe.Slice((*byte)(b.at), bytes), block: b}
+	if invariants {
+		poison(b)
+	}
+	return t, nil
 }
 
-func (p *Pool) get(size int64) ([]byte, error) {
+// block is a tile's piece of the pool, with the number of those who hold it.
+type block struct {
+	pool *Pool
+	slab *slab // nil for an extent
+	at   unsafe.Pointer
+	size int64
+	refs refs
+}
+
+func (p *Pool) get(size int64) (*block, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, fmt.Errorf("the pool is closed")
+		return nil, errs.New(errs.Closed, "the tile pool is closed")
 	}
-	if len(p.idle[size]) == 0 {
-		if err := p.grow(size); err != nil {
-			return nil, err
-		}
+	b := &block{pool: p, size: size}
+	var err error
+	if size < slabBelow {
+		b.slab, b.at, err = p.cut(size)
+	} else {
+		b.at, err = p.extent(size)
 	}
-	free := p.idle[size]
-	mem := free[len(free)-1]
-	p.idle[size] = free[:len(free)-1]
-	p.live += size
-	p.peak = max(p.peak, p.live)
-	return mem, nil
-}
-
-// grow maps memory for one block of the size, or for a slab of small ones.
-func (p *Pool) grow(size int64) error {
-	bytes := max(size, slabSize)
-	if size > slabMax {
-		bytes = size
-	}
-	p.trim(bytes)
-	mem, err := p.mmap(bytes)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if size > slabMax {
-		p.idle[size] = append(p.idle[size], mem)
-		return nil
-	}
-	for at := int64(0); at < bytes; at += size {
-		p.idle[size] = append(p.idle[size], mem[at:at+size:at+size])
-	}
-	return nil
+	return b, nil
 }
 
-// trim unmaps idle blocks, the largest first, until bytes more stay within the limit. Slabs stay: they are small.
-func (p *Pool) trim(bytes int64) {
-	for p.mapped+bytes > p.limit {
+// put takes back a block that nobody holds any more.
+func (p *Pool) put(b *block) {
+	if invariants {
+		poison(b)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if b.slab != nil {
+		p.uncut(b.slab, b.at)
+	} else {
+		p.free(b.at, b.size)
+	}
+}
+
+// extent gives an extent of the size: one that lies idle, or else a new one, for which idle ones of other sizes are unmapped
+// when the limit asks for it.
+func (p *Pool) extent(size int64) (unsafe.Pointer, error) {
+	if n := len(p.idle[size]); n > 0 {
+		at := p.idle[size][n-1]
+		p.idle[size] = p.idle[size][:n-1]
+		p.live += size
+		return at, nil
+	}
+	p.trim(p.limit - size)
+	at, err := mapMemory(size)
+	if err != nil && p.mapped > p.live { // the system has less than the limit
+		p.trim(0)
+		at, err = mapMemory(size)
+	}
+	if err != nil {
+		return nil, errs.New(errs.Memory, "the system gives no %d bytes for a tile (%w), %d are in use: lower memory_limit or use smaller blocks",
+			size, err, p.live)
+	}
+	p.live += size
+	p.mapped += size
+	p.peak = max(p.peak, p.mapped)
+	return at, nil
+}
+
+// free makes an extent idle, or unmaps it when the limit is passed.
+func (p *Pool) free(at unsafe.Pointer, size int64) {
+	p.live -= size
+	p.idle[size] = append(p.idle[size], at)
+	p.trim(p.limit)
+}
+
+// trim unmaps idle extents, the largest first, until no more than target bytes are mapped or none is idle.
+func (p *Pool) trim(target int64) {
+	for p.mapped > target && p.mapped > p.live {
 		largest := int64(0)
-		for size, free := range p.idle {
-			if size > slabMax && len(free) > 0 {
+		for size, idle := range p.idle {
+			if len(idle) > 0 {
 				largest = max(largest, size)
+			} else {
+				delete(p.idle, size)
 			}
 		}
-		if largest == 0 {
-			return
-		}
-		free := p.idle[largest]
-		p.unmap(free[len(free)-1])
-		p.idle[largest] = free[:len(free)-1]
+		idle := p.idle[largest]
+		unmapMemory(idle[len(idle)-1], largest)
+		p.idle[largest] = idle[:len(idle)-1]
+		p.mapped -= largest
 	}
 }
 
-// mmap maps anonymous memory; a large piece begins on a huge page's boundary.
-func (p *Pool) mmap(bytes int64) ([]byte, error) {
-	extra := int64(0)
-	if bytes >= huge {
-		extra = huge
-	}
-	raw, err := unix.Mmap(-1, 0, int(bytes+extra), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
-	if err != nil {
-		return nil, fmt.Errorf("mmap of %d bytes: %w", bytes, err)
-	}
-	skip := int64(0)
-	if extra > 0 {
-		skip = (huge - int64(uintptr(unsafe.Pointer(unsafe.SliceData(raw))))%huge) % huge
-	}
-	mem := raw[skip : skip+bytes : skip+bytes]
-	if extra > 0 {
-		// A hint; where the kernel has no huge pages the memory is as good.
-		_ = unix.Madvise(mem[:bytes/huge*huge], unix.MADV_HUGEPAGE)
-	}
-	p.all[unsafe.Pointer(unsafe.SliceData(mem))] = raw
-	p.mapped += bytes
-	return mem, nil
-}
-
-func (p *Pool) unmap(mem []byte) {
-	at := unsafe.Pointer(unsafe.SliceData(mem))
-	_ = unix.Munmap(p.all[at])
-	delete(p.all, at)
-	p.mapped -= int64(len(mem))
-}
-
-// put takes a block back.
-func (p *Pool) put(b *block) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	size := int64(len(b.mem))
-	p.live -= size
-	if p.closed {
-		return // unmapped already, by Close
-	}
-	if size > slabMax && p.mapped > p.limit {
-		p.unmap(b.mem)
-		return
-	}
-	p.idle[size] = append(p.idle[size], b.mem)
-}
-
-// Stats is the bytes in tiles, those mapped, and the most that was ever in tiles.
+// Stats tells the bytes that tiles use, a slab counted whole; those mapped, idle ones included; and the most that were ever
+// mapped.
 func (p *Pool) Stats() (live, mapped, peak int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.live, p.mapped, p.peak
 }
 
-// Close unmaps everything, tiles that are still owned included: nobody may use them any more.
+// Close gives idle memory back to the system and refuses new tiles. The memory of a tile that is still held goes with its
+// last Release.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closed = true
-	for _, raw := range p.all {
-		_ = unix.Munmap(raw)
-	}
-	clear(p.all)
-	clear(p.idle)
-	p.mapped = 0
+	p.closed, p.limit = true, 0
+	p.trim(0)
 }

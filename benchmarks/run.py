@@ -1,0 +1,167 @@
+"""Our speed against NumPy, SciPy, scikit-learn and Dask: ``make bench``, or ``python benchmarks/run.py [--quick] [--only X]``.
+
+Every measurement is a fresh process (jobs.py). The sides of a job take turns, so that a machine that grows slower slows all
+of them; medians count. All have two threads. OPENBLAS_CORETYPE is unset for every side, and the kernels that each OpenBLAS
+chose are printed. The report goes to benchmarks/results/DATE.md, with the numbers in .json and a picture in .svg beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import report
+from report import Goal, Measured, faster, rate, under_bytes, under_seconds
+
+HERE = pathlib.Path(__file__).parent
+OURS = report.OURS
+THREADS = "2"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A job of jobs.py: its sides, how large it is, how often it runs, and what we want of it."""
+
+    name: str
+    size: int
+    sides: tuple[str, ...]
+    goals: tuple[Goal, ...]
+    work: Callable[[int], float] | None = None  # flops of a size
+    quick: int = 2048
+    repeats: int = 5
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} {self.size}"
+
+
+def product(n: int) -> float:
+    return 2.0 * n**3
+
+
+def factorisation(n: int) -> float:
+    return n**3 / 3
+
+
+def solution(n: int) -> float:
+    return n**3 / 3 + 2.0 * n**3
+
+
+def neighbours(n: int) -> float:
+    return 2.0 * n * (n // 6) * 784
+
+
+ALONE = f"{OURS}, 1 worker"
+MEMORY = f"{OURS} in memory"
+JOBS = [
+    Job("matmul", 8192, (OURS, "NumPy", ALONE), (faster("NumPy", 0.97), faster(ALONE, 1.9)), product),
+    Job("matmul with copies", 8192, (OURS, "NumPy"), (faster("NumPy", 0.9),), product),
+    Job(
+        "cholesky",
+        8192,
+        (OURS, "NumPy", "SciPy", "Dask", ALONE),
+        (faster("NumPy", 2.8), faster(ALONE, 1.8), rate(138)),
+        factorisation,
+    ),
+    Job("cholesky", 16384, (OURS, "SciPy"), (rate(160),), factorisation, quick=4096, repeats=3),
+    Job("solve", 8192, (OURS, "SciPy"), (faster("SciPy", 1.3),), solution),
+    Job(
+        "nearest neighbour",
+        60_000,
+        (OURS, "scikit-learn", "Dask", "NumPy"),
+        (faster("scikit-learn", 1.0), under_bytes(1.5e9)),
+        neighbours,
+        quick=6_000,
+    ),
+    Job(
+        "out-of-core matmul",
+        20_000,
+        (OURS, MEMORY, "Dask"),
+        (faster(MEMORY, 0.8), faster("Dask", 1.2)),
+        product,
+        quick=4096,
+        repeats=1,
+    ),
+    Job("out-of-core cholesky", 32_768, (OURS, MEMORY), (faster(MEMORY, 0.8),), factorisation, quick=4096, repeats=1),
+    Job("latency", 100, (OURS, "NumPy"), (under_seconds(1e-3),), quick=100),
+    Job("import", 0, (OURS,), (under_seconds(0.3),), quick=0),
+]
+
+
+def environment() -> dict[str, str]:
+    """The same rules for every side. Dask brings its own threads, for which BLAS must not add more: see `measure`."""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS_", "NUMPYWREN_"))}
+    return kept | dict.fromkeys(names, THREADS)
+
+
+def child(*arguments: str, env: dict[str, str]) -> dict:
+    command = [sys.executable, str(HERE / "jobs.py"), *arguments]
+    done = subprocess.run(command, env=env, text=True, stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        return {"error": f"the process ended with status {done.returncode}"}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(job: Job, size: int, repeats: int) -> dict[str, Measured]:
+    """All sides in turn, `repeats` times."""
+    runs: dict[str, list[dict]] = {side: [] for side in job.sides}
+    for turn in range(repeats):
+        for side in job.sides:
+            env = environment()
+            if side == "Dask":
+                env["OPENBLAS_NUM_THREADS"] = "1"
+            run = child(job.name, side, str(size), env=env)
+            shown = run.get("error") or f"{run['seconds']:.4g} s, {run['peak_bytes'] / 1e9:.2f} GB"
+            print(f"  {turn + 1}/{repeats} {side}: {shown}", flush=True)
+            runs[side].append(run)
+    return {side: summary(done) for side, done in runs.items()}
+
+
+def summary(runs: list[dict]) -> Measured:
+    good = [run for run in runs if "error" not in run]
+    if not good:
+        return Measured(error=runs[0]["error"])
+    return Measured(
+        seconds=statistics.median(run["seconds"] for run in good),
+        spread=max(run["seconds"] for run in good) - min(run["seconds"] for run in good),
+        peak_bytes=max(run["peak_bytes"] for run in good),
+        kernel_share=statistics.median(run.get("kernel_share", float("nan")) for run in good),
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small sizes, once: whether everything runs, not how fast")
+    parser.add_argument("--only", metavar="TEXT", help="the jobs with TEXT in their title, such as 'cholesky 8192'")
+    parser.add_argument("--repeats", type=int, help="how often each side runs")
+    parser.add_argument("--output", type=pathlib.Path, default=HERE / "results", help="the folder for the report")
+    options = parser.parse_args()
+
+    chosen = [job for job in JOBS if (options.only or "") in job.title]
+    if not chosen:
+        parser.error(f"no job's title contains {options.only!r}: there are {', '.join(job.title for job in JOBS)}")
+    kernels = child("kernels", env=environment())
+    print("kernels: " + ", ".join(f"{side} {kernel}" for side, kernel in kernels.items()))
+    rows = []
+    for job in chosen:
+        size = job.quick if options.quick else job.size
+        print(f"{job.name} {size}", flush=True)
+        repeats = options.repeats or (1 if options.quick else job.repeats)
+        work = job.work(size) if job.work else None
+        rows.append(report.Row(job.name, size, repeats, work, job.goals, measure(job, size, repeats)))
+    name = time.strftime("%Y-%m-%d") + ("-quick" if options.quick else "") + ("-part" if options.only else "")
+    print("\n" + report.write(options.output, name, kernels, rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+package matrix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"numpywren/core/blob"
+	"numpywren/core/errs"
+	"numpywren/core/grid"
+	"numpywren/core/tile"
+)
+
+// MaxIndex is the largest number of indices of a tile: its dimensions, and the versions before them that a temporary of a
+// program has (S[iter, row, col]).
+const MaxIndex = 6
+
+// Index is a tile's place in its matrix; what a matrix does not use is zero.
+type Index [MaxIndex]int64
+
+// BigMatrix is a matrix cut into tiles that live in a Space and in an object store. It holds no lock of its own: its tiles
+// map belongs to the Space's.
+type BigMatrix struct {
+	Name    string // unique in its executor; the folder's name in the store
+	Display string // where it came from: "BigMatrix(X)", "chol(BigMatrix(X))"
+	DType   tile.DType
+	Grid    grid.Grid // of the last len(Grid) indices
+	Low     []int64   // the first value of each leading, version index; they are stored counted from it
+
+	// Durable: every tile is written to the store, behind the computation. Otherwise tiles go there only when memory is short.
+	Durable bool
+	// Complete: tiles that have no entry may be in the store (an opened matrix). Otherwise the entries are all there is.
+	Complete bool
+
+	chunks *Chunks
+	tiles  map[Index]*entry
+	refs   atomic.Int64
+	err    error // the first failure of a write behind; under the Space's lock
+}
+
+// Chunks is where a matrix's tiles lie in an object store, and in which coding.
+type Chunks struct {
+	Store  *blob.Store
+	Prefix string // "name/" or ""
+	Meta   *Meta
+}
+
+// NewBigMatrix describes a matrix that has no tiles yet.
+func NewBigMatrix(name, display string, d tile.DType, g grid.Grid, low, high []int64, chunks *Chunks) *BigMatrix {
+	m := &BigMatrix{Name: name, Display: display, DType: d, Grid: g, Low: low, chunks: chunks, tiles: map[Index]*entry{}}
+	if chunks.Meta == nil {
+		chunks.Meta = m.meta(high)
+	}
+	m.refs.Store(1)
+	return m
+}
+
+// meta is the Zarr metadata of a matrix of ours: versions come first, one to a chunk.
+func (m *BigMatrix) meta(high []int64) *Meta {
+	var shape, chunk []int64
+	for d, low := range m.Low {
+		shape, chunk = append(shape, high[d]-low), append(chunk, 1)
+	}
+	meta := NewMeta(append(shape, m.Grid.Shape()...), append(chunk, m.Grid.Block()...), m.DType)
+	meta.Attrs = map[string]any{"numpywren": map[string]any{"display": m.Display}}
+	return meta
+}
+
+// TileShape is the shape of a tile; tiles at the edges are smaller than the block.
+func (m *BigMatrix) TileShape(i Index) []int64 {
+	return m.Grid.TileShape(i[len(m.Low) : len(m.Low)+len(m.Grid)])
+}
+
+// TileBytes is the memory that a full tile takes.
+func (m *BigMatrix) TileBytes() int64 { return tile.SizeOf(m.DType, m.Grid.Block()) }
+
+// Meta is the matrix's Zarr metadata.
+func (m *BigMatrix) Meta() *Meta { return m.chunks.Meta }
+
+// Key is the tile's chunk in the store.
+func (m *BigMatrix) Key(i Index) string {
+	idx := make([]int64, len(m.Low)+len(m.Grid))
+	for d := range idx {
+		idx[d] = i[d]
+		if d < len(m.Low) {
+			idx[d] -= m.Low[d]
+		}
+	}
+	return m.chunks.Prefix + m.chunks.Meta.ChunkKey(idx)
+}
+
+func (m *BigMatrix) where(i Index) string {
+	return fmt.Sprintf("tile %v of %s", i[:len(m.Low)+len(m.Grid)], m.Display)
+}
+
+// read fills t from the store; ok is false when there is no such chunk.
+func (m *BigMatrix) read(ctx context.Context, i Index, t *tile.Tile) (ok bool, err error) {
+	err = m.chunks.read(ctx, m.Key(i), m.Grid.Block(), t)
+	if errors.Is(err, blob.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, errs.New(kindOr(err, errs.Value), "%s: %w", m.where(i), err)
+	}
+	return true, nil
+}
+
+func (m *BigMatrix) write(ctx context.Context, i Index, t *tile.Tile) error {
+	block, meta := m.Grid.Block(), m.chunks.Meta
+	size := tile.EncodedSize(m.DType, block)
+	err := m.chunks.Store.Put(ctx, m.Key(i), size, func(w io.Writer) error { return tile.Encode(t, block, w) }, blob.PutOptions{})
+	if err != nil {
+		return errs.New(kindOr(err, errs.OS), "%s cannot be written: %w", m.where(i), err)
+	}
+	_ = meta
+	return nil
+}
+
+func (m *BigMatrix) exists(ctx context.Context, i Index) (bool, error) {
+	_, err := m.chunks.Store.Stat(ctx, m.Key(i))
+	if errors.Is(err, blob.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// kindOr is err's own kind, or the one given when it has none.
+func kindOr(err error, kind errs.Kind) errs.Kind {
+	var e *errs.Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return kind
+}

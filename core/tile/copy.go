@@ -1,0 +1,120 @@
+package tile
+
+import (
+	"slices"
+	"unsafe"
+)
+
+// Strides is the distance in bytes between neighbours along each dimension, when the elements of an array of the shape follow
+// each other in the order given: dimensions from the slowest to the fastest, nil for column-major.
+func Strides(shape []int64, order []int, d DType) []int64 {
+	strides, s := make([]int64, len(shape)), int64(d.Size())
+	for k := range shape {
+		at := k
+		if order != nil {
+			at = order[len(order)-1-k]
+		}
+		strides[at] = s
+		s *= shape[at]
+	}
+	return strides
+}
+
+// Copy copies a box of elements between memory of any two (positive) strides. dst and src begin with the first element.
+func Copy(dst []byte, dstStrides []int64, src []byte, srcStrides, shape []int64, d DType) {
+	if elements(shape) == 0 {
+		return
+	}
+	axes := make([]axis, 0, len(shape)+2)
+	for k, n := range shape {
+		if n > 1 {
+			axes = append(axes, axis{n, dstStrides[k], srcStrides[k]})
+		}
+	}
+	slices.SortFunc(axes, func(a, b axis) int { return int(a.dst - b.dst) })
+	axes = merge(axes, int64(d.Size()))
+	to, from := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
+	switch d.Size() {
+	case 1:
+		copyAxes[uint8](to, from, axes)
+	case 2:
+		copyAxes[uint16](to, from, axes)
+	case 4:
+		copyAxes[uint32](to, from, axes)
+	case 8:
+		copyAxes[uint64](to, from, axes)
+	default:
+		copyAxes[[2]uint64](to, from, axes)
+	}
+}
+
+// axis is one dimension of a copy: its length and its strides in bytes.
+type axis struct{ n, dst, src int64 }
+
+// merge joins axes, the fastest in dst first, that are one in both memories; at least two are left, the first being the
+// fastest in dst and the second the fastest of the others in src.
+func merge(axes []axis, size int64) []axis {
+	out := axes[:0]
+	for _, a := range axes {
+		if k := len(out) - 1; k >= 0 && a.dst == out[k].n*out[k].dst && a.src == out[k].n*out[k].src {
+			out[k].n *= a.n
+			continue
+		}
+		out = append(out, a)
+	}
+	for len(out) < 2 {
+		out = append(out, axis{1, size, size})
+	}
+	fastest := 1
+	for k := 2; k < len(out); k++ {
+		if out[k].src < out[fastest].src {
+			fastest = k
+		}
+	}
+	out[1], out[fastest] = out[fastest], out[1]
+	return out
+}
+
+func copyAxes[T any](dst, src unsafe.Pointer, axes []axis) {
+	if len(axes) > 2 {
+		a := axes[len(axes)-1]
+		for i := range a.n {
+			copyAxes[T](unsafe.Add(dst, i*a.dst), unsafe.Add(src, i*a.src), axes[:len(axes)-1])
+		}
+		return
+	}
+	var zero T
+	size := int64(unsafe.Sizeof(zero))
+	if fast, slow := axes[0], axes[1]; fast.dst == size && fast.src == size {
+		for j := range slow.n {
+			copy(unsafe.Slice((*T)(unsafe.Add(dst, j*slow.dst)), fast.n), unsafe.Slice((*T)(unsafe.Add(src, j*slow.src)), fast.n))
+		}
+		return
+	}
+	transpose[T](dst, src, axes[0], axes[1])
+}
+
+// transpose copies where the fast axis of dst is not that of src: it takes lines of src eight elements at a time, a cache
+// line of float64, and so writes eight lines of dst side by side.
+func transpose[T any](dst, src unsafe.Pointer, fast, slow axis) {
+	j := int64(0)
+	for ; j+8 <= slow.n; j += 8 {
+		to, from := unsafe.Add(dst, j*slow.dst), unsafe.Add(src, j*slow.src)
+		for range fast.n {
+			at, line := to, from
+			for range 4 {
+				*(*T)(at) = *(*T)(line)
+				*(*T)(unsafe.Add(at, slow.dst)) = *(*T)(unsafe.Add(line, slow.src))
+				at, line = unsafe.Add(at, 2*slow.dst), unsafe.Add(line, 2*slow.src)
+			}
+			to, from = unsafe.Add(to, fast.dst), unsafe.Add(from, fast.src)
+		}
+	}
+	for ; j < slow.n; j++ {
+		to, from := unsafe.Add(dst, j*slow.dst), unsafe.Add(src, j*slow.src)
+		for range fast.n {
+			*(*T)(to) = *(*T)(from)
+			to, from = unsafe.Add(to, fast.dst), unsafe.Add(from, fast.src)
+		}
+	}
+}

@@ -1,0 +1,147 @@
+"""Where an executor's settings come from: arguments, then ``NUMPYWREN_*``, then a profile in a TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """An executor's settings; None means the default.
+
+    Attributes:
+        workers: threads that run kernels; by default one a core.
+        memory_limit: bytes of tiles in memory, as a number or as "2GiB"; by default half of the machine's memory.
+        path: the directory of named matrices, kept after the session; by default there is none: all is ephemeral.
+        scratch: the directory for tiles that do not fit in memory; by default the system's temporary directory.
+        retain: "all" keeps intermediate tiles (the default with `path`: a crash resumes), "results" only results.
+        pipeline_width: tasks in flight a worker.
+        progress: whether calls of more than a second show a progress bar.
+    """
+
+    workers: int | None = None
+    memory_limit: int | str | None = None
+    path: str | os.PathLike[str] | None = None
+    scratch: str | os.PathLike[str] | None = None
+    retain: str | None = None
+    pipeline_width: int | None = None
+    progress: bool | None = None
+
+    def checked(self) -> Config:
+        """The same in plain types; a wrong value raises an error that names it."""
+        retain = self.retain
+        if retain not in (None, "all", "results"):
+            raise ValueError(f'retain is {retain!r}: "all" or "results" were expected')
+        if self.progress not in (None, True, False):
+            raise TypeError(f"progress is {self.progress!r}: True or False were expected")
+        return Config(
+            workers=_positive("workers", self.workers),
+            memory_limit=None if self.memory_limit is None else parse_bytes(self.memory_limit),
+            path=None if self.path is None else os.path.abspath(os.path.expanduser(os.fspath(self.path))),
+            scratch=None if self.scratch is None else os.path.abspath(os.path.expanduser(os.fspath(self.scratch))),
+            retain=retain,
+            pipeline_width=_positive("pipeline_width", self.pipeline_width),
+            progress=self.progress,
+        )
+
+    def for_core(self) -> dict[str, Any]:
+        """What npw_open is told."""
+        settings = dataclasses.asdict(self)
+        del settings["progress"]
+        return {name: value for name, value in settings.items() if value is not None}
+
+
+NAMES = tuple(field.name for field in dataclasses.fields(Config))
+
+
+def parse_bytes(size: int | str) -> int:
+    """Bytes from a number or a text such as "2GiB", "500 MB" or "1e9"."""
+    if isinstance(size, bool) or not isinstance(size, int | str):
+        raise TypeError(f'memory_limit is {size!r}: a number of bytes or a text such as "2GiB" was expected')
+    value = float(size) if isinstance(size, int) else _bytes_of(size)
+    if not 1 <= value < 2**63:
+        raise ValueError(f"memory_limit is {size!r}: more than 0 bytes were expected")
+    return int(value)
+
+
+def _bytes_of(text: str) -> float:
+    m = re.fullmatch(r"\s*(\d+(?:\.\d*)?(?:[eE]\d+)?)\s*([KMGTkmgt]?[iI]?)[bB]?\s*", text)
+    if m is None or m[2].upper() not in _UNITS:
+        raise ValueError(f'memory_limit is {text!r}: a number of bytes or a text such as "2GiB" was expected')
+    return float(m[1]) * _UNITS[m[2].upper()]
+
+
+def _positive(name: str, value: int | None) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} is {value!r}: an integer was expected")
+    if value < 1:
+        raise ValueError(f"{name} is {value}: at least 1 was expected")
+    return int(value)
+
+
+def resolve(arguments: Config, profile: str | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """The settings in force: each from the first of arguments, environment and profile that has it."""
+    merged = _from_file(profile, environ) | _from_environ(environ)
+    merged |= {name: value for name in NAMES if (value := getattr(arguments, name)) is not None}
+    return Config(**merged).checked()
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in NAMES:
+        variable = f"NUMPYWREN_{name.upper()}"
+        if text := environ.get(variable, ""):
+            found[name] = _converted(variable, name, text)
+    return found
+
+
+def _converted(variable: str, name: str, text: str) -> Any:
+    if name in ("workers", "pipeline_width"):
+        try:
+            return int(text)
+        except ValueError:
+            raise ValueError(f"{variable} is {text!r}: an integer was expected") from None
+    if name == "progress":
+        if text.lower() not in _TRUE | _FALSE:
+            raise ValueError(f"{variable} is {text!r}: 1 or 0 were expected")
+        return text.lower() in _TRUE
+    return text
+
+
+def _from_file(profile: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    named = environ.get("NUMPYWREN_CONFIG")
+    home = environ.get("XDG_CONFIG_HOME") or "~/.config"
+    path = pathlib.Path(named or pathlib.Path(home, "numpywren", "config.toml")).expanduser()
+    wanted = profile or environ.get("NUMPYWREN_PROFILE")
+    if named is None and wanted is None and not path.exists():
+        return {}
+    with path.open("rb") as file:
+        try:
+            tables = tomllib.load(file)
+        except tomllib.TOMLDecodeError as e:
+            raise ValueError(f"{path}: {e}") from None
+    if wanted is not None and wanted not in tables:
+        raise KeyError(f"{path} has no profile [{wanted}]: it has {sorted(tables)}")
+    settings = tables.get(wanted or "default", {})
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path}: a table [{wanted or 'default'}] was expected")
+    if unknown := settings.keys() - set(NAMES):
+        raise ValueError(f"{path}: unknown setting {sorted(unknown)[0]!r}: there are {', '.join(NAMES)}")
+    return settings
