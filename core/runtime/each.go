@@ -50,7 +50,7 @@ func (r *Runtime) guarded(ctx context.Context, bytes int64, f func() error) (err
 		return err
 	}
 	defer r.space.Unreserve(bytes)
-	if err := r.acquire(ctx); err != nil {
+	if err := r.acquire(ctx, 0); err != nil {
 		return err
 	}
 	defer r.release()

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"numpywren/core/errs"
 	"numpywren/core/kernel"
@@ -11,72 +12,121 @@ import (
 	"numpywren/core/tile"
 )
 
-// evaluation computes the body of one task. It runs on one goroutine, within the task's reservation.
+// evaluation computes the body of one task, within the task's reservation. It is used by one goroutine at a time.
 type evaluation struct {
-	job  *Job
-	ctx  context.Context
-	task lambdapack.Task
-	vars []int64 // the statement's loop variables, then those of the comprehensions around
-	pins []pinned
+	job      *Job
+	ctx      context.Context
+	task     lambdapack.Task
+	body     *lambdapack.Call
+	priority int64
+	vars     []int64                      // the statement's loop variables, then those of the comprehensions around
+	held     []held                       // tiles of the Space, pinned
+	streams  map[*lambdapack.Comp]*stream // begun ahead, by prefetch
 }
 
-type pinned struct {
+// held is a tile of the Space that the task has pinned.
+type held struct {
 	m *matrix.BigMatrix
 	i matrix.Index
+	t *tile.Tile
+}
+
+func newEvaluation(j *Job, t lambdapack.Task, priority int64) *evaluation {
+	s := j.plan.Statements[t.Stmt]
+	body, _ := s.Body.(*lambdapack.Call)
+	return &evaluation{job: j, ctx: j.ctx, task: t, body: body, priority: priority, vars: slices.Clone(t.I[:len(s.Vars)])}
+}
+
+// close lets go of the tiles that the task holds.
+func (e *evaluation) close() {
+	for _, s := range e.streams {
+		s.stop()
+	}
+	e.streams = nil
+	e.unpin(0)
 }
 
 // value is a tile on its way through the kernels of a task.
 type value struct {
-	t     *tile.Tile // nil: zeros of the given shape
-	shape []int64
+	t     *tile.Tile // nil: zeros
+	shape []int64    // as it lies in memory
 	dtype tile.DType
-	trans bool
-	owned bool   // ours to overwrite and to free
-	from  pinned // where it is pinned, unless owned
+	trans bool // it stands for its transpose
+	owned bool // ours to overwrite and to free; otherwise it is pinned
 }
 
-// release frees what the task made itself; tiles from the Space stay pinned until the task ends.
-func (e *evaluation) release(v value) {
-	if v.owned && v.t != nil {
-		e.job.rt.space.Free(v.t)
+// release frees what the task made itself; tiles of the Space stay pinned until the task ends.
+func (e *evaluation) release(vs ...value) {
+	for _, v := range vs {
+		if v.owned && v.t != nil {
+			e.job.rt.space.Free(v.t)
+		}
 	}
 }
 
-// outputs computes the task's output tiles, all owned.
-func (e *evaluation) outputs(body lambdapack.Expr) ([]*tile.Tile, error) {
-	call, ok := body.(*lambdapack.Call)
-	if !ok {
-		return nil, errs.New(errs.Internal, "the body of a statement is a %T", body)
+// prefetch gets the task's operands into memory, and of each comprehension those of its first points.
+func (e *evaluation) prefetch() error { return e.fetchOperands(e.body) }
+
+func (e *evaluation) fetchOperands(c *lambdapack.Call) error {
+	for _, arg := range c.Args {
+		switch arg := arg.(type) {
+		case *lambdapack.TileRef:
+			if _, err := e.load(arg); err != nil {
+				return err
+			}
+		case *lambdapack.Call:
+			if err := e.fetchOperands(arg); err != nil {
+				return err
+			}
+		case *lambdapack.Comp:
+			if e.streams == nil {
+				e.streams = map[*lambdapack.Comp]*stream{}
+			}
+			s := newStream(e, arg)
+			e.streams[arg] = s
+			if err := s.ready(); err != nil {
+				return err
+			}
+		}
 	}
-	values, err := e.call(call)
+	return nil
+}
+
+// outputs computes the task's output tiles, all owned by the caller then.
+func (e *evaluation) outputs() ([]*tile.Tile, error) {
+	if e.body == nil {
+		return nil, errs.New(errs.Internal, "the body of a statement is no call")
+	}
+	values, err := e.call(e.body)
 	if err != nil {
 		return nil, err
 	}
 	tiles := make([]*tile.Tile, len(values))
 	for k, v := range values {
-		if v.owned && v.t != nil {
-			tiles[k] = v.t
-			continue
+		if v.t == nil || !v.owned {
+			if v, err = e.own(v); err != nil {
+				e.release(values...)
+				return nil, err
+			}
 		}
-		if tiles[k], err = e.own(v); err != nil {
-			return nil, err
-		}
+		tiles[k] = v.t
 	}
 	return tiles, nil
 }
 
-// own copies a value that the task may only read.
-func (e *evaluation) own(v value) (*tile.Tile, error) {
+// own copies a value that the task may only read, or gives memory to zeros.
+func (e *evaluation) own(v value) (value, error) {
 	t, err := e.job.rt.space.Alloc(e.ctx, v.dtype, v.shape)
 	if err != nil {
-		return nil, err
+		return value{}, err
 	}
 	if v.t == nil {
 		t.Zero()
-		return t, nil
+	} else {
+		copy(t.Bytes(), v.t.Bytes())
 	}
-	copy(t.Bytes(), v.t.Bytes())
-	return t, nil
+	v.t, v.owned = t, true
+	return v, nil
 }
 
 // expr computes one operand that is a tile.
@@ -94,57 +144,76 @@ func (e *evaluation) expr(x lambdapack.Expr) (value, error) {
 	return value{}, errs.New(errs.Internal, "%T is not a tile", x)
 }
 
-// load pins a tile of the Space; the task's reads were begun before, so it is there as a rule.
+// load pins a tile of the Space, unless the task holds it already.
 func (e *evaluation) load(ref *lambdapack.TileRef) (value, error) {
-	m, i := e.job.place(ref, e.vars)
+	m, i := e.job.place(e.job.plan.Resolve(ref, e.vars))
+	v := value{shape: m.TileShape(i), dtype: m.DType, trans: ref.Trans}
+	for n := range e.held {
+		if h := &e.held[n]; h.m == m && h.i == i {
+			v.t = h.t
+			return v, nil
+		}
+	}
 	t, ok := e.job.rt.space.TryPin(m, i)
 	if !ok {
 		var err error
-		if t, err = e.waitFor(m, i); err != nil {
+		if t, err = e.job.rt.space.Pin(e.ctx, m, i); err != nil {
 			return value{}, err
 		}
 	}
-	v := value{t: t, shape: m.TileShape(i), dtype: m.DType, trans: ref.Trans, from: pinned{m, i}}
 	if t != nil {
-		e.pins = append(e.pins, v.from)
+		e.held = append(e.held, held{m, i, t})
 	}
+	v.t = t
 	return v, nil
-}
-
-// waitFor reads a tile that is not in memory, and lets another task compute meanwhile.
-func (e *evaluation) waitFor(m *matrix.BigMatrix, i matrix.Index) (*tile.Tile, error) {
-	e.job.rt.release()
-	t, err := e.job.rt.space.Pin(e.ctx, m, i)
-	if again := e.job.rt.acquireAlways(); err == nil {
-		err = again
-	}
-	return t, err
 }
 
 // unpin lets go of the tiles pinned since mark.
 func (e *evaluation) unpin(mark int) {
-	for _, p := range e.pins[mark:] {
-		e.job.rt.space.Unpin(p.m, p.i)
+	for _, h := range e.held[mark:] {
+		e.job.rt.space.Unpin(h.m, h.i)
 	}
-	e.pins = e.pins[:mark]
+	e.held = e.held[:mark]
 }
 
 // call applies a kernel to its operands.
 func (e *evaluation) call(c *lambdapack.Call) ([]value, error) {
 	k, ok := kernel.Lookup(c.Sig.Name)
 	if !ok {
-		return nil, errs.New(errs.Internal, "no kernel %q", c.Sig.Name)
+		return nil, errs.New(errs.Internal, "there is no kernel %q", c.Sig.Name)
 	}
 	if k.Step != nil {
 		v, err := e.reduce(k, c)
 		return []value{v}, err
 	}
-	operands, err := e.operands(c)
+	inner, fused := elementwise(c)
+	operands, err := e.operands(inner)
 	if err != nil {
 		return nil, err
 	}
-	outs, err := e.apply(k, c, operands, nil)
-	return outs, err
+	a := e.args(c)
+	if fused {
+		a.Ew = ewOf(inner)
+	}
+	return e.apply(k, a, operands, nil)
+}
+
+// elementwise is the call whose operands the kernel reads: for a reduction of an elementwise expression that of the
+// expression, which the reduction computes itself, in strips.
+func elementwise(c *lambdapack.Call) (inner *lambdapack.Call, fused bool) {
+	if c.Sig.Name != "reduce" && c.Sig.Name != "argpart" {
+		return c, false
+	}
+	if x, ok := c.Args[0].(*lambdapack.Call); ok && x.Sig.Name == "ew" {
+		return x, true
+	}
+	return c, false
+}
+
+func ewOf(c *lambdapack.Call) *kernel.Ew {
+	text, _ := c.Args[0].(*lambdapack.Str)
+	d, _ := tile.ParseDType(c.DType)
+	return &kernel.Ew{Expr: text.Value, DType: d}
 }
 
 // operands computes the tile operands of a call, in order.
@@ -155,7 +224,7 @@ func (e *evaluation) operands(c *lambdapack.Call) ([]value, error) {
 		case *lambdapack.TileRef, *lambdapack.Call:
 			v, err := e.expr(arg)
 			if err != nil {
-				e.releaseAll(operands)
+				e.release(operands...)
 				return nil, err
 			}
 			operands = append(operands, v)
@@ -164,18 +233,9 @@ func (e *evaluation) operands(c *lambdapack.Call) ([]value, error) {
 	return operands, nil
 }
 
-func (e *evaluation) releaseAll(vs []value) {
-	for _, v := range vs {
-		e.release(v)
-	}
-}
-
-// args is what the kernel gets: the operands, and the call's scalars at this point of the loops.
-func (e *evaluation) args(c *lambdapack.Call, operands []value) *kernel.Args {
-	a := &kernel.Args{Attrs: c.Attrs, In: make([]*tile.Tile, 0, len(operands)), Trans: make([]bool, 0, len(operands))}
-	for _, v := range operands {
-		a.In, a.Trans = append(a.In, v.t), append(a.Trans, v.trans)
-	}
+// args is the call's scalars at this point of the loops, without its tiles.
+func (e *evaluation) args(c *lambdapack.Call) *kernel.Args {
+	a := &kernel.Args{Attrs: c.Attrs}
 	for _, arg := range c.Args {
 		switch arg := arg.(type) {
 		case *lambdapack.AxisRef:
@@ -192,125 +252,113 @@ func (e *evaluation) args(c *lambdapack.Call, operands []value) *kernel.Args {
 	return a
 }
 
-// apply runs a kernel that is not a reducer. acc, when given, is a tile that the result is added to.
-func (e *evaluation) apply(k *kernel.Kernel, c *lambdapack.Call, operands []value, acc *tile.Tile) (outs []value, err error) {
+// apply runs a kernel that is not a reducer, and releases the operands. acc, when given, is a tile that the result is added to.
+func (e *evaluation) apply(k *kernel.Kernel, a *kernel.Args, operands []value, acc *tile.Tile) (outs []value, err error) {
+	defer func() { e.release(operands...) }()
+	a.In, a.Trans = make([]*tile.Tile, len(operands)), make([]bool, len(operands))
 	for n := range operands {
-		if err := e.prepare(k, &operands[n]); err != nil {
-			e.releaseAll(operands)
+		if operands[n], err = e.prepare(k, operands[n]); err != nil {
 			return nil, err
 		}
+		a.In[n], a.Trans[n] = operands[n].t, operands[n].trans
 	}
-	a := e.args(c, operands)
 	specs, err := k.Out(a)
 	if err != nil {
-		e.releaseAll(operands)
 		return nil, e.job.failure(e.task, err)
 	}
 	tiles := make([]*tile.Tile, len(specs))
-	reused := -1
 	for n, spec := range specs {
-		switch {
+		switch reused := e.reusable(k, a, operands, spec); {
 		case n == 0 && acc != nil:
 			tiles[n] = acc
-		case n == 0 && e.reusable(k, operands, spec):
-			reused = k.InPlace
+		case n == 0 && reused >= 0:
 			tiles[n] = operands[reused].t
-			a.In[reused] = tiles[n]
+			operands[reused] = value{} // it is the result now
 		default:
 			if tiles[n], err = e.job.rt.space.Alloc(e.ctx, spec.DType, spec.Shape); err != nil {
-				e.releaseAll(operands)
+				e.release(outs...)
 				return nil, err
 			}
 		}
+		outs = append(outs, value{t: tiles[n], shape: spec.Shape, dtype: spec.DType, owned: n > 0 || acc == nil})
 	}
-	err = k.Run(a, tiles, acc != nil)
-	for n, v := range operands {
-		if n != reused {
-			e.release(v)
-		}
-	}
-	for n, spec := range specs {
-		outs = append(outs, value{t: tiles[n], shape: spec.Shape, dtype: spec.DType, owned: acc == nil || n > 0})
-	}
-	if err != nil {
-		e.releaseAll(outs)
+	if err := e.job.timed(func() error { return k.Run(a, tiles, acc != nil) }); err != nil {
+		e.release(outs...)
 		return nil, e.job.failure(e.task, err)
 	}
 	return outs, nil
 }
 
 // prepare makes an operand one that the kernel takes: zeros get memory, and a transposed tile is transposed unless the
-// kernel does it itself.
-func (e *evaluation) prepare(k *kernel.Kernel, v *value) error {
+// kernel does it itself. It releases v when it gives another.
+func (e *evaluation) prepare(k *kernel.Kernel, v value) (value, error) {
 	if v.t == nil {
-		t, err := e.own(*v)
+		owned, err := e.own(v)
 		if err != nil {
-			return err
+			return v, err
 		}
-		*v = value{t: t, shape: v.shape, dtype: v.dtype, trans: v.trans, owned: true}
+		v = owned
 	}
 	if !v.trans || k.HandlesTrans {
-		return nil
+		return v, nil
 	}
-	shape := make([]int64, len(v.shape))
-	for d := range shape {
-		shape[d] = v.shape[len(shape)-1-d]
-	}
+	shape := slices.Clone(v.shape)
+	slices.Reverse(shape)
 	t, err := e.job.rt.space.Alloc(e.ctx, v.dtype, shape)
 	if err != nil {
-		return err
+		return v, err
 	}
+	out := value{t: t, shape: shape, dtype: v.dtype, owned: true}
 	transpose, _ := kernel.Lookup("copy")
-	err = transpose.Run(&kernel.Args{In: []*tile.Tile{v.t}, Trans: []bool{true}}, []*tile.Tile{t}, false)
-	e.release(*v)
-	*v = value{t: t, shape: shape, dtype: v.dtype, owned: true}
-	return err
+	err = e.job.timed(func() error {
+		return transpose.Run(&kernel.Args{In: []*tile.Tile{v.t}, Trans: []bool{true}}, []*tile.Tile{t}, false)
+	})
+	e.release(v)
+	return out, err
 }
 
-// reusable says whether the kernel may write its result over its operand: the operand is the task's own, or a tile whose
-// only reader is this task, which it then takes from the Space.
-func (e *evaluation) reusable(k *kernel.Kernel, operands []value, spec kernel.Spec) bool {
-	if k.InPlace < 0 || k.InPlace >= len(operands) {
-		return false
-	}
-	v := &operands[k.InPlace]
-	if v.trans || v.dtype != spec.DType || !equalShapes(v.shape, spec.Shape) {
-		return false
-	}
-	if v.owned {
-		return true
-	}
-	t, ok := e.job.rt.space.Take(v.from.m, v.from.i)
-	if !ok {
-		return false
-	}
-	for n, p := range e.pins {
-		if p == v.from {
-			e.pins = append(e.pins[:n], e.pins[n+1:]...)
-			break
+// reusable is the operand over which the kernel may write its result, or -1: one that is the task's own, or a tile whose only
+// reader is this task, which it then takes from the Space.
+func (e *evaluation) reusable(k *kernel.Kernel, a *kernel.Args, operands []value, spec kernel.Spec) int {
+	for n := range operands {
+		v := &operands[n]
+		fits := n == k.InPlace || k.Name == "ew" && a.Ew == nil && kernel.EwCanReuse(a.Strs[0], spec.DType, v.t, spec)
+		if !fits || v.trans || v.dtype != spec.DType || !slices.Equal(v.shape, spec.Shape) {
+			continue
+		}
+		if v.owned || e.take(v) {
+			return n
 		}
 	}
-	v.t, v.owned = t, true
-	return true
+	return -1
 }
 
-func equalShapes(a, b []int64) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for d := range a {
-		if a[d] != b[d] {
+// take makes a pinned tile the task's own, if no other task will read it.
+func (e *evaluation) take(v *value) bool {
+	for n, h := range e.held {
+		if h.t != v.t {
+			continue
+		}
+		if _, ok := e.job.rt.space.Take(h.m, h.i); !ok {
 			return false
 		}
+		e.held = slices.Delete(e.held, n, n+1)
+		v.owned = true
+		return true
 	}
-	return true
+	return false
 }
 
 // failure gives an arithmetic failure the task's name.
 func (j *Job) failure(t lambdapack.Task, err error) error {
 	var numerical *kernel.Numerical
 	if errors.As(err, &numerical) {
-		return errs.New(errs.LinAlg, "%s in task %s of %s", numerical.Error(), j.plan.TaskName(t), j.plan.Name)
+		place := ""
+		for x := range j.plan.Writes(t) {
+			place = ", tile " + j.plan.TileName(x)
+			break
+		}
+		return errs.New(errs.LinAlg, "%w, in task %s%s", numerical, j.plan.TaskName(t), place)
 	}
 	return errs.New(errs.KindOf(err), "task %s of %s: %w", j.plan.TaskName(t), j.plan.Name, err)
 }

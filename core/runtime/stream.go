@@ -1,7 +1,9 @@
 package runtime
 
 import (
-	"numpywren/core/affine"
+	"iter"
+	"slices"
+
 	"numpywren/core/errs"
 	"numpywren/core/kernel"
 	"numpywren/core/lambdapack"
@@ -13,52 +15,83 @@ import (
 // of the next, which are read while this one computes.
 
 // reduce computes sum([body for …]) and its kin.
-func (e *evaluation) reduce(k *kernel.Kernel, c *lambdapack.Call) (value, error) {
+func (e *evaluation) reduce(k *kernel.Kernel, c *lambdapack.Call) (acc value, err error) {
 	comp, ok := c.Args[0].(*lambdapack.Comp)
 	if !ok {
 		return value{}, errs.New(errs.Internal, "%s wants a comprehension", k.Name)
 	}
-	s := &stream{e: e, comp: comp, points: points(comp, e.vars)}
+	s := e.streams[comp]
+	if s == nil {
+		s = newStream(e, comp)
+	} else {
+		delete(e.streams, comp)
+	}
 	defer s.stop()
-	acc := value{}
-	for n := range s.points {
-		mark := len(e.pins)
-		if err := s.step(n); err != nil {
-			e.release(acc)
-			return value{}, err
-		}
-		err := e.fold(k, c, comp.Body, &acc)
-		e.unpin(mark)
-		e.vars = e.vars[:len(e.vars)-len(comp.Loops)]
-		s.done(n)
+	defer func() {
 		if err != nil {
 			e.release(acc)
-			return value{}, err
+			acc = value{}
+		}
+	}()
+	for {
+		mark, outer := len(e.held), len(e.vars)
+		more, err := s.next()
+		if err != nil || !more {
+			if err == nil && acc.shape == nil {
+				acc, err = e.nothing(k, c)
+			}
+			return acc, err
+		}
+		err = e.fold(k, c, comp.Body, &acc)
+		e.vars = e.vars[:outer]
+		e.unpin(mark)
+		if err != nil {
+			return acc, err
 		}
 	}
-	if acc.shape == nil { // nothing to reduce: the identity of a sum, in the shape of the task's output
-		out := e.job.firstWrite(e.task)
-		m, i := e.job.placeOf(out)
-		acc = value{shape: m.TileShape(i), dtype: m.DType}
+}
+
+// nothing is the reduction of no tiles: zeros in the shape of the task's output.
+func (e *evaluation) nothing(k *kernel.Kernel, c *lambdapack.Call) (value, error) {
+	if k.Name != "sum" && k.Name != "assemble" {
+		return value{}, errs.New(errs.Value, "task %s: %s of nothing", e.job.plan.TaskName(e.task), k.Name)
 	}
-	if k.Finish != nil {
-		return e.finish(k, c, acc)
+	if k.Out != nil {
+		if d, err := tile.ParseDType(c.DType); err == nil {
+			shape := make([]int64, 0, len(c.Args))
+			for _, a := range e.args(c).Axes {
+				shape = append(shape, a.Extent)
+			}
+			return value{shape: shape, dtype: d}, nil
+		}
 	}
-	return acc, nil
+	for x := range e.job.plan.Writes(e.task) {
+		m, i := e.job.place(x)
+		return value{shape: m.TileShape(i), dtype: m.DType}, nil
+	}
+	return value{}, errs.New(errs.Internal, "task %s writes nothing", e.job.plan.TaskName(e.task))
 }
 
 // fold adds the body's value at this point to the accumulator.
 func (e *evaluation) fold(k *kernel.Kernel, c *lambdapack.Call, body lambdapack.Expr, acc *value) error {
-	if call, ok := body.(*lambdapack.Call); ok && k.Name == "sum" {
+	call, isCall := body.(*lambdapack.Call)
+	switch {
+	case isCall && k.Name == "sum":
 		if inner, ok := kernel.Lookup(call.Sig.Name); ok && inner.CanAccumulate {
 			return e.accumulate(inner, call, acc)
 		}
+	case isCall && call.Sig.Name == "part":
+		v, err := e.expr(call.Args[0])
+		if err != nil {
+			return err
+		}
+		return e.step(k, c, v, e.args(call), acc)
 	}
 	v, err := e.expr(body)
 	if err != nil {
 		return err
 	}
-	return e.step(k, c, v, acc)
+	return e.step(k, c, v, nil, acc)
 }
 
 // accumulate lets the kernel add its product to the accumulator itself. A product with a tile of zeros is left out.
@@ -67,192 +100,230 @@ func (e *evaluation) accumulate(k *kernel.Kernel, call *lambdapack.Call, acc *va
 	if err != nil {
 		return err
 	}
-	for _, v := range operands {
-		if v.t == nil && len(operands) == 2 {
-			if acc.shape == nil {
-				acc.shape, acc.dtype = productShape(operands), v.dtype
-			}
-			e.releaseAll(operands)
-			return nil
+	if len(operands) == 2 && (operands[0].t == nil || operands[1].t == nil) {
+		if acc.shape == nil {
+			acc.shape, acc.dtype = productShape(operands), operands[0].dtype
+		}
+		e.release(operands...)
+		return nil
+	}
+	if acc.t == nil && len(operands) > 2 && acc.shape != nil { // zeros so far
+		if *acc, err = e.own(*acc); err != nil {
+			e.release(operands...)
+			return err
 		}
 	}
-	into := acc.t
-	outs, err := e.apply(k, call, operands, into)
-	if err == nil && into == nil {
+	outs, err := e.apply(k, e.args(call), operands, acc.t)
+	if err == nil && acc.t == nil {
 		*acc = outs[0]
 	}
 	return err
 }
 
 func productShape(operands []value) []int64 {
-	rows := func(v value) int64 {
+	side := func(v value, d int) int64 {
 		if v.trans {
-			return v.shape[1]
+			d = 1 - d
 		}
-		return v.shape[0]
+		return v.shape[d]
 	}
-	cols := func(v value) int64 { return v.shape[0] + v.shape[1] - rows(v) }
-	return []int64{rows(operands[0]), cols(operands[1])}
+	return []int64{side(operands[0], 0), side(operands[1], 1)}
 }
 
 // step gives one value to the reducer. The first value that the task owns becomes the accumulator.
-func (e *evaluation) step(k *kernel.Kernel, c *lambdapack.Call, v value, acc *value) error {
-	defer e.releaseUnless(&v, acc)
-	if err := e.prepare(k, &v); err != nil {
+func (e *evaluation) step(k *kernel.Kernel, c *lambdapack.Call, v value, body *kernel.Args, acc *value) error {
+	v, err := e.prepare(k, v)
+	if err != nil {
+		e.release(v)
 		return err
 	}
 	first := acc.t == nil
+	if first && k.Out == nil && v.owned {
+		*acc = v
+		return nil
+	}
+	defer func() { e.release(v) }()
+	a := e.args(c)
+	a.In = []*tile.Tile{v.t}
 	if first {
-		shape, dtype := v.shape, v.dtype
+		spec := kernel.Spec{DType: v.dtype, Shape: v.shape}
 		if k.Out != nil {
-			specs, err := k.Out(e.args(c, nil))
+			specs, err := k.Out(a)
 			if err != nil {
 				return e.job.failure(e.task, err)
 			}
-			shape, dtype = specs[0].Shape, specs[0].DType
-		} else if v.owned {
-			*acc = v
-			return nil
+			spec = specs[0]
 		}
-		t, err := e.job.rt.space.Alloc(e.ctx, dtype, shape)
+		t, err := e.job.rt.space.Alloc(e.ctx, spec.DType, spec.Shape)
 		if err != nil {
 			return err
 		}
-		*acc = value{t: t, shape: shape, dtype: dtype, owned: true}
+		*acc = value{t: t, shape: spec.Shape, dtype: spec.DType, owned: true}
 	}
-	if err := k.Step(acc.t, first, v.t, e.args(c, nil)); err != nil {
+	if err := e.job.timed(func() error { return k.Step(acc.t, first, v.t, a, body) }); err != nil {
 		return e.job.failure(e.task, err)
 	}
 	return nil
 }
 
-func (e *evaluation) releaseUnless(v, acc *value) {
-	if v.t != acc.t {
-		e.release(*v)
-	}
-}
-
-// points lists where the comprehension's loops go, at the statement's place in its own.
-func points(comp *lambdapack.Comp, vars []int64) [][]int64 {
-	var all [][]int64
-	x := append([]int64(nil), vars...)
-	var walk func(d int)
-	walk = func(d int) {
-		if d == len(comp.Loops) {
-			for _, cond := range comp.Conds {
-				if !cond.Holds(x) {
-					return
-				}
-			}
-			all = append(all, append([]int64(nil), x[len(vars):]...))
-			return
-		}
-		lo, hi, step := comp.Loops[d].Range(x)
-		for v := lo; v < hi; v += step {
-			x = append(x[:len(vars)+d], v)
-			walk(d + 1)
-		}
-	}
-	walk(0)
-	return all
-}
-
-// stream reads the operands of the comprehension's points one point ahead.
+// stream enters the points of a comprehension one after the other, the tiles of the next being read meanwhile.
 type stream struct {
-	e      *evaluation
-	comp   *lambdapack.Comp
-	points [][]int64
-	ahead  []*fetch // of the points from the current one on, at most two
+	e     *evaluation
+	comp  *lambdapack.Comp
+	point func() ([]int64, bool)
+	end   func()
+	now   *fetch // of the point that was entered last
+	ahead *fetch // of the next point; nil at the end
 }
 
 // fetch is the tiles of one point, being pinned.
 type fetch struct {
-	pins []pinned
+	vars []int64 // of the comprehension
+	held []held
 	done chan struct{} // nil when all were in memory
 	err  error
 }
 
-// step enters point n: its tiles are in memory when it returns, those of the next are on their way.
-func (s *stream) step(n int) error {
-	for len(s.ahead) < 2 && n+len(s.ahead) < len(s.points) {
-		s.ahead = append(s.ahead, s.begin(s.points[n+len(s.ahead)]))
+// newStream begins to read the first point's tiles. It looks at the evaluation's variables now, not later.
+func newStream(e *evaluation, comp *lambdapack.Comp) *stream {
+	s := &stream{e: e, comp: comp}
+	s.point, s.end = iter.Pull(points(comp, slices.Clone(e.vars)))
+	s.advance()
+	return s
+}
+
+// points visits the points of the comprehension's loops around which the statement's variables are vars.
+func points(comp *lambdapack.Comp, vars []int64) iter.Seq[[]int64] {
+	return func(yield func([]int64) bool) {
+		var walk func(x []int64) bool
+		walk = func(x []int64) bool {
+			d := len(x) - len(vars)
+			if d == len(comp.Loops) {
+				for _, cond := range comp.Conds {
+					if !cond.Holds(x) {
+						return true
+					}
+				}
+				return yield(slices.Clone(x[len(vars):]))
+			}
+			l := &comp.Loops[d]
+			stop, step := l.Stop(x), max(1, l.Step.Eval(x))
+			for v := l.Start(x); v < stop; v += step {
+				if !walk(append(x, v)) {
+					return false
+				}
+			}
+			return true
+		}
+		walk(vars)
 	}
-	if f := s.ahead[0]; f.done != nil {
+}
+
+// ready waits until the first point's tiles are in memory. Called without a permit.
+func (s *stream) ready() error {
+	if s.ahead == nil || s.ahead.done == nil {
+		return nil
+	}
+	<-s.ahead.done
+	return s.ahead.err
+}
+
+// next enters the next point: its tiles are in memory when it returns, and those of the one after it on their way.
+func (s *stream) next() (more bool, err error) {
+	s.now.drop(s.e)
+	s.now = s.ahead
+	if s.now == nil {
+		return false, nil
+	}
+	s.advance()
+	if s.now.done != nil {
 		select {
-		case <-f.done:
-		default:
-			s.e.job.rt.release()
-			<-f.done
-			s.e.job.rt.permits <- struct{}{}
+		case <-s.now.done:
+		default: // let another task compute meanwhile
+			r := s.e.job.rt
+			r.release()
+			<-s.now.done
+			if err := r.acquire(s.e.ctx, s.e.priority); err != nil {
+				r.mustAcquire()
+				return false, err
+			}
 		}
 	}
-	s.e.vars = append(s.e.vars, s.points[n]...)
-	return s.ahead[0].err
+	s.e.vars = append(s.e.vars, s.now.vars...)
+	return true, s.now.err
 }
 
-func (s *stream) done(int) { s.drop() }
-
-// drop lets go of the oldest fetch.
-func (s *stream) drop() {
-	f := s.ahead[0]
-	if f.done != nil {
-		<-f.done
+// advance begins to read the tiles of the next point: those in memory are pinned at once, the others on a goroutine.
+func (s *stream) advance() {
+	s.ahead = nil
+	point, ok := s.point()
+	if !ok {
+		return
 	}
-	for _, p := range f.pins {
-		s.e.job.rt.space.Unpin(p.m, p.i)
-	}
-	s.ahead = s.ahead[1:]
-}
-
-func (s *stream) stop() {
-	for len(s.ahead) > 0 {
-		s.drop()
-	}
-}
-
-// begin pins the tiles of a point: at once those in memory, the others on a goroutine.
-func (s *stream) begin(point []int64) *fetch {
-	f := &fetch{}
-	var missing []pinned
+	f := &fetch{vars: point}
+	s.ahead = f
+	var missing []held
 	space := s.e.job.rt.space
-	vars := append(append([]int64(nil), s.e.vars...), point...)
-	refs(s.comp.Body, func(ref *lambdapack.TileRef) {
-		m, i := s.e.job.place(ref, vars)
+	vars := append(slices.Clone(s.e.vars[:s.comp.First]), point...)
+	eachRef(s.comp.Body, func(ref *lambdapack.TileRef) {
+		m, i := s.e.job.place(s.e.job.plan.Resolve(ref, vars))
 		if t, ok := space.TryPin(m, i); !ok {
-			missing = append(missing, pinned{m, i})
+			missing = append(missing, held{m: m, i: i})
 		} else if t != nil {
-			f.pins = append(f.pins, pinned{m, i})
+			f.held = append(f.held, held{m, i, t})
 		}
 	})
 	if len(missing) > 0 {
 		f.done = make(chan struct{})
-		go func() {
-			defer close(f.done)
-			defer recovered(&f.err)
-			for _, p := range missing {
-				var t *tile.Tile
-				if t, f.err = space.Pin(s.e.ctx, p.m, p.i); f.err != nil {
-					return
-				} else if t != nil {
-					f.pins = append(f.pins, p)
-				}
-			}
-		}()
+		go f.read(s.e, space, missing)
 	}
-	return f
 }
 
-// refs calls f for the tile references of an expression, but those inside a comprehension.
-func refs(x lambdapack.Expr, f func(*lambdapack.TileRef)) {
+func (f *fetch) read(e *evaluation, space *matrix.Space, missing []held) {
+	defer close(f.done)
+	defer recovered(&f.err)
+	for _, h := range missing {
+		t, err := space.Pin(e.ctx, h.m, h.i)
+		if err != nil {
+			f.err = err
+			return
+		}
+		if t != nil {
+			h.t = t
+			f.held = append(f.held, h)
+		}
+	}
+}
+
+// drop lets go of the tiles. There may be nothing to drop.
+func (f *fetch) drop(e *evaluation) {
+	if f == nil {
+		return
+	}
+	if f.done != nil {
+		<-f.done
+	}
+	for _, h := range f.held {
+		e.job.rt.space.Unpin(h.m, h.i)
+	}
+}
+
+// stop lets go of everything.
+func (s *stream) stop() {
+	s.end()
+	s.now.drop(s.e)
+	s.ahead.drop(s.e)
+	s.now, s.ahead = nil, nil
+}
+
+// eachRef calls f for the tile references of an expression, but those inside a comprehension.
+func eachRef(x lambdapack.Expr, f func(*lambdapack.TileRef)) {
 	switch x := x.(type) {
 	case *lambdapack.TileRef:
 		f(x)
 	case *lambdapack.Call:
 		for _, arg := range x.Args {
-			refs(arg, f)
+			eachRef(arg, f)
 		}
 	}
 }
-
-var _ = affine.Const
-var _ matrix.Index

@@ -1,17 +1,16 @@
 package scheduler
 
-import "iter"
+import (
+	"iter"
 
-// Task and Tile are temporary.
+	"numpywren/core/lambdapack"
+)
+
 type (
-	Task struct {
-		Stmt int32
-		I    [6]int64
-	}
-	Tile struct {
-		Matrix int32
-		I      [6]int64
-	}
+	// Task is one instance of a statement.
+	Task = lambdapack.Task
+	// Tile is one tile of a program's matrix.
+	Tile = lambdapack.Tile
 )
 
 // Graph is what a Slot asks of a program. Its answers never change; FromPlan makes one of a plan.
@@ -23,3 +22,10 @@ type Graph interface {
 	Priority(Task) int64          // larger: sooner
 	Temporary(Tile) bool          // nobody outside the program will ask for the tile
 }
+
+// FromPlan is the graph of a plan, whose answers are solved when they are asked for.
+func FromPlan(p *lambdapack.Plan) Graph { return graph{p} }
+
+type graph struct{ *lambdapack.Plan }
+
+func (g graph) Temporary(x Tile) bool { return g.Matrices[x.Matrix].Role == lambdapack.RoleTemp }

@@ -1,10 +1,16 @@
 package simulate
 
-import "fmt"
+import "numpywren/core/lambdapack"
 
-func encode(t Task) string { return fmt.Sprint(t.Stmt, t.I) }
+// FromPlan is the program of a plan.
+func FromPlan(p *lambdapack.Plan) Program { return planned{p} }
 
-func decode(s string) (t Task, err error) {
-	_, err = fmt.Sscanf(s, "%d [%d %d %d %d %d %d]", &t.Stmt, &t.I[0], &t.I[1], &t.I[2], &t.I[3], &t.I[4], &t.I[5])
-	return t, err
-}
+type planned struct{ *lambdapack.Plan }
+
+func (p planned) Temporary(x Tile) bool { return p.Matrices[x.Matrix].Role == lambdapack.RoleTemp }
+
+func (p planned) Input(x Tile) bool { return p.Matrices[x.Matrix].Role == lambdapack.RoleInput }
+
+func encode(t Task) string { return t.String() }
+
+func decode(s string) (Task, error) { return lambdapack.ParseTask(s) }

@@ -1,0 +1,121 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"numpywren/core/blob"
+	"numpywren/core/errs"
+	"numpywren/core/matrix"
+	"numpywren/core/runtime"
+)
+
+// Executor is the memory, the stores and the workers of one session. It is safe for concurrent use.
+type Executor struct {
+	cfg     Config
+	space   *matrix.Space
+	rt      *runtime.Runtime
+	scratch *scratch
+	local   *blob.Store // below the scratch folder
+	durable *blob.Store // below cfg.Path; nil when the executor is ephemeral
+	ctx     context.Context
+	cancel  context.CancelFunc
+	serial  atomic.Int64
+	plans   planCache
+
+	mu     sync.Mutex
+	closed bool
+	jobs   sync.WaitGroup
+	named  map[string]*stored
+	live   map[*stored]struct{} // all whose matrix holds tiles
+}
+
+// writers is how many tiles of durable matrices are written at once, behind the computation.
+const writers = 2
+
+// Open makes an executor.
+func Open(cfg Config) (*Executor, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	e := &Executor{cfg: cfg, named: map[string]*stored{}, live: map[*stored]struct{}{}}
+	if cfg.Path != "" {
+		if err := os.MkdirAll(cfg.Path, 0o755); err != nil {
+			return nil, errs.New(errs.OS, "path %s cannot be made: %w", cfg.Path, err)
+		}
+		e.durable = blob.NewFile(cfg.Path)
+	}
+	if e.scratch, err = newScratch(cfg.Scratch); err != nil {
+		return nil, err
+	}
+	e.local = blob.NewFile(e.scratch.dir)
+	e.space = matrix.NewSpace(cfg.MemoryLimit, writers)
+	e.rt = runtime.New(e.space, cfg.Workers, cfg.PipelineWidth)
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	return e, nil
+}
+
+// Close cancels the executor's jobs, waits for them, and gives back its memory and its scratch folder. A second call does
+// nothing.
+func (e *Executor) Close() error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	e.mu.Unlock()
+	e.cancel()
+	e.jobs.Wait()
+	e.mu.Lock()
+	var all []*stored
+	for s := range e.live {
+		all = append(all, s)
+	}
+	e.mu.Unlock()
+	for _, s := range all {
+		e.space.Forget(s.m)
+	}
+	e.space.Close()
+	return e.scratch.close()
+}
+
+// open refuses work on a closed executor.
+func (e *Executor) open() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return errs.New(errs.Closed, "the executor is closed: make a new one with local_executor() or default_executor()")
+	}
+	return nil
+}
+
+// Describe is the configuration in force and the memory in use, as JSON.
+func (e *Executor) Describe() string {
+	resident, spilled, loaded := e.space.Usage()
+	text, _ := json.Marshal(struct {
+		Config
+		MemoryUsed   int64 `json:"memory_used"`
+		BytesSpilled int64 `json:"bytes_spilled"`
+		BytesLoaded  int64 `json:"bytes_loaded"`
+		ScratchUsed  int64 `json:"scratch_used"`
+	}{e.cfg, resident, spilled, loaded, folderSize(e.scratch.dir)})
+	return string(text)
+}
+
+func folderSize(dir string) int64 {
+	entries, _ := os.ReadDir(dir)
+	total := int64(0)
+	for _, entry := range entries {
+		if entry.IsDir() {
+			total += folderSize(dir + string(os.PathSeparator) + entry.Name())
+		} else if info, err := entry.Info(); err == nil {
+			total += info.Size()
+		}
+	}
+	return total
+}

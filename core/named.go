@@ -1,0 +1,275 @@
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"sort"
+	"strings"
+
+	"numpywren/core/blob"
+	"numpywren/core/errs"
+	"numpywren/core/expr"
+	"numpywren/core/grid"
+	"numpywren/core/matrix"
+)
+
+// A named matrix of a durable executor is the folder of its name; with zarr.json it is whole. Derived matrices are folders
+// below derivedPrefix named by the hash of what computes them. What zarr.json says beyond Zarr is under "numpywren".
+const attribute = "numpywren"
+
+// marker names the expression whose tiles are in a folder that is not whole yet: a folder of another expression that crashed
+// must not be gone on with.
+const marker = ".computing"
+
+// newKey gives a matrix the key that hashes know it by: the hash of its expression when that means the same in every process,
+// or else a number that nothing else has.
+func (e *Executor) newKey(m *matrix.BigMatrix, key string) string {
+	if e.durable == nil {
+		return ""
+	}
+	if key == "" {
+		var id [16]byte
+		_, _ = rand.Read(id[:])
+		key = hex.EncodeToString(id[:])
+	}
+	m.Meta().Attrs = map[string]any{attribute: map[string]any{"display": m.Display, "key": key}}
+	return key
+}
+
+// attributes are what our zarr.json says of a matrix; "" when it is somebody else's.
+func attributes(meta *matrix.Meta) (display, key string) {
+	ours, _ := meta.Attrs[attribute].(map[string]any)
+	display, _ = ours["display"].(string)
+	key, _ = ours["key"].(string)
+	return display, key
+}
+
+// claim makes a folder ready for the tiles of an expression: what another one left there is deleted.
+func (e *Executor) claim(ctx context.Context, prefix, hash string) error {
+	if hash != "" {
+		if before, err := e.durable.ReadAll(ctx, prefix+marker); err == nil && string(before) == hash {
+			return nil
+		}
+	}
+	if err := e.clear(ctx, prefix); err != nil {
+		return err
+	}
+	return e.durable.PutBytes(ctx, prefix+marker, []byte(hash), blob.PutOptions{})
+}
+
+// clear deletes a folder of the durable store.
+func (e *Executor) clear(ctx context.Context, prefix string) error {
+	for key, err := range e.durable.List(ctx, prefix) {
+		if err == nil {
+			err = e.durable.Delete(ctx, key)
+		}
+		if err != nil {
+			return errs.New(kindOr(err, errs.OS), "%s%s cannot be deleted: %w", e.cfg.Path+"/", key, err)
+		}
+	}
+	return nil
+}
+
+// whole marks a durable matrix as finished.
+func (e *Executor) whole(ctx context.Context, m *matrix.BigMatrix, prefix string) error {
+	if err := e.space.Flush(ctx, m); err != nil {
+		return err
+	}
+	if err := m.SaveMeta(ctx); err != nil {
+		return err
+	}
+	err := e.durable.Delete(ctx, prefix+marker)
+	if errors.Is(err, blob.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// free refuses a name that is taken.
+func (e *Executor) free(name string) error {
+	e.mu.Lock()
+	_, taken := e.named[name]
+	e.mu.Unlock()
+	if !taken && e.durable != nil {
+		_, err := e.durable.Stat(e.ctx, name+"/zarr.json")
+		taken = err == nil
+	}
+	if taken {
+		return errs.New(errs.Exists, "there is a matrix named %q already: delete(%q) it first, or choose another name", name, name)
+	}
+	return nil
+}
+
+// remember keeps a matrix under its name.
+func (e *Executor) remember(s *stored) {
+	s.Ref()
+	e.mu.Lock()
+	old := e.named[s.name]
+	e.named[s.name] = s
+	e.mu.Unlock()
+	if old != nil {
+		old.Unref()
+	}
+}
+
+// OpenMatrix finds a matrix by its name.
+func (e *Executor) OpenMatrix(name string) (*Array, error) {
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	s, err := e.lookup(e.ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return e.arrayOf(s), nil
+}
+
+// arrayOf makes an array of a stored matrix.
+func (e *Executor) arrayOf(s *stored) *Array {
+	return e.newArray(expr.NewStored(s.asStored(), s.m.Grid, s.m.DType.String(), s.m.Display, true))
+}
+
+// lookup finds a named matrix in memory or in the store.
+func (e *Executor) lookup(ctx context.Context, name string) (*stored, error) {
+	e.mu.Lock()
+	s := e.named[name]
+	e.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	if e.durable != nil && checkName(name) == nil {
+		s, err := e.reopen(ctx, name+"/", name)
+		if err == nil {
+			e.remember(s)
+			s.Unref() // the name holds it now
+			return s, nil
+		}
+		if errs.KindOf(err) != errs.Key {
+			return nil, err
+		}
+	}
+	return nil, errs.New(errs.Key, "there is no matrix named %q: list() tells those that there are", name)
+}
+
+// reopen makes a stored of a folder of the durable store; errs.Key when nothing whole is there.
+func (e *Executor) reopen(ctx context.Context, prefix, name string) (*stored, error) {
+	chunks := &matrix.Chunks{Store: e.durable, Prefix: prefix}
+	m, err := openMatrix(ctx, chunks, name)
+	if err != nil {
+		return nil, err
+	}
+	m.Durable = true
+	_, key := attributes(m.Meta())
+	return e.adopt(m, key, name, e.where(prefix)), nil
+}
+
+// openMatrix reads the metadata of a folder and makes its matrix. name is what it is displayed as, when the metadata does not
+// say.
+func openMatrix(ctx context.Context, chunks *matrix.Chunks, name string) (*matrix.BigMatrix, error) {
+	meta, err := matrix.OpenChunks(ctx, chunks)
+	if err != nil {
+		return nil, err
+	}
+	chunks.Meta = meta
+	g, err := grid.New(meta.Shape, meta.Chunk)
+	if err != nil {
+		return nil, err
+	}
+	display, _ := attributes(meta)
+	if display == "" {
+		display = "BigMatrix(" + name + ")"
+	}
+	m := matrix.NewBigMatrix(name, display, meta.DType, g, nil, nil, chunks)
+	m.Complete = true
+	return m, nil
+}
+
+// found sets a node's value to what an earlier run computed, if it did.
+func (e *Executor) found(ctx context.Context, n *expr.Node) bool {
+	if e.durable == nil {
+		return false
+	}
+	s, err := e.reopen(ctx, derivedPrefix+n.Hash()+"/", "")
+	if err != nil {
+		return false
+	}
+	n.SetStored(s.asStored(), s.m.Display, true)
+	s.Unref()
+	return true
+}
+
+// List tells of the named matrices, as a JSON array of infos.
+func (e *Executor) List() (string, error) {
+	if err := e.open(); err != nil {
+		return "", err
+	}
+	names := map[string]bool{}
+	e.mu.Lock()
+	for name := range e.named {
+		names[name] = true
+	}
+	e.mu.Unlock()
+	if e.durable != nil {
+		for key, err := range e.durable.List(e.ctx, "") {
+			if err != nil {
+				return "", errs.New(kindOr(err, errs.OS), "%s cannot be listed: %w", e.cfg.Path, err)
+			}
+			name, rest, _ := strings.Cut(key, "/")
+			if rest == "zarr.json" && checkName(name) == nil {
+				names[name] = true
+			}
+		}
+	}
+	infos := []info{}
+	for name := range names {
+		s, err := e.lookup(e.ctx, name)
+		if err != nil {
+			return "", err
+		}
+		a := e.arrayOf(s)
+		i := a.info()
+		a.Close()
+		i.Name = &name
+		infos = append(infos, i)
+	}
+	sort.Slice(infos, func(a, b int) bool { return *infos[a].Name < *infos[b].Name })
+	text, _ := json.Marshal(infos)
+	return string(text), nil
+}
+
+// Delete forgets a named matrix and deletes its folder. Arrays that use it keep what is in memory of an ephemeral executor; of a
+// durable one they fail when they are used.
+func (e *Executor) Delete(name string) error {
+	if err := e.open(); err != nil {
+		return err
+	}
+	s, err := e.lookup(e.ctx, name)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	delete(e.named, name)
+	e.mu.Unlock()
+	if e.durable != nil {
+		if err := e.space.Delete(e.ctx, s.m); err != nil {
+			return err
+		}
+		if err := e.clear(e.ctx, name+"/"); err != nil {
+			return err
+		}
+	}
+	s.Unref()
+	return nil
+}
+
+// kindOr is err's own kind, or the one given when it has none.
+func kindOr(err error, kind errs.Kind) errs.Kind {
+	var e *errs.Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return kind
+}

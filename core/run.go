@@ -1,0 +1,348 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"numpywren/core/errs"
+	"numpywren/core/expr"
+	"numpywren/core/grid"
+	"numpywren/core/lambdapack"
+	"numpywren/core/matrix"
+	"numpywren/core/runtime"
+	"numpywren/core/scheduler"
+	"numpywren/core/tile"
+)
+
+// Submit computes arrays as one program, and keeps them; names, if given, has one for each, "" for none.
+func (e *Executor) Submit(arrays []*Array, names []string) (*Job, error) {
+	nodes, err := e.nodes(arrays)
+	if err != nil {
+		return nil, err
+	}
+	if names == nil {
+		names = make([]string, len(nodes))
+	}
+	for k, name := range names {
+		if name == "" {
+			continue
+		}
+		if err := checkName(name); err != nil {
+			return nil, err
+		}
+		if s, ok := storedOf(nodes[k]); ok && s.name == name {
+			continue
+		}
+		if err := e.free(name); err != nil {
+			return nil, err
+		}
+	}
+	retained := retain(nodes)
+	return e.start(func(ctx context.Context, j *Job) error {
+		defer releaseAll(retained)
+		return e.compute(ctx, j, nodes, names)
+	})
+}
+
+func (e *Executor) nodes(arrays []*Array) ([]*expr.Node, error) {
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	nodes := make([]*expr.Node, len(arrays))
+	for k, a := range arrays {
+		if a.e != e {
+			return nil, errs.New(errs.Value, "array %d belongs to another executor", k)
+		}
+		nodes[k] = a.node
+	}
+	return nodes, nil
+}
+
+func retain(nodes []*expr.Node) []*expr.Node {
+	for _, n := range nodes {
+		n.Retain()
+	}
+	return nodes
+}
+
+func releaseAll(nodes []*expr.Node) {
+	for _, n := range nodes {
+		n.Release()
+	}
+}
+
+// compute makes every node stored, and gives names.
+func (e *Executor) compute(ctx context.Context, j *Job, nodes []*expr.Node, names []string) error {
+	var todo []*expr.Node
+	seen := map[string]bool{}
+	wanted := map[string]string{} // by hash
+	for k, n := range nodes {
+		if n.Stored() != nil || e.found(ctx, n) {
+			continue
+		}
+		if wanted[n.Hash()] == "" && names[k] != "" {
+			wanted[n.Hash()] = names[k]
+		}
+		if !seen[n.Hash()] {
+			seen[n.Hash()] = true
+			todo = append(todo, n)
+		}
+	}
+	if len(todo) > 0 {
+		if err := e.runProgram(ctx, j, todo, wanted); err != nil {
+			return err
+		}
+	}
+	for k, n := range nodes {
+		s, ok := storedOf(n)
+		if !ok { // an equal node was computed in its place
+			for _, other := range todo {
+				if other.Hash() == n.Hash() {
+					n.SetStored(other.Stored(), "", true)
+					s, ok = storedOf(n)
+				}
+			}
+		}
+		if ok && names[k] != "" && s.name != names[k] {
+			if err := e.rename(ctx, j, n, s, names[k]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// program is a lowered and bound set of nodes.
+type program struct {
+	text *expr.Program
+	plan *lambdapack.Plan
+}
+
+// lower turns nodes into a plan.
+func (e *Executor) lower(nodes []*expr.Node) (*program, error) {
+	text, err := expr.Lower(nodes, nil)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := e.plans.bind(text)
+	if err != nil {
+		return nil, err
+	}
+	return &program{text, plan}, nil
+}
+
+// runProgram computes nodes as one program. wanted has the names of those that get one, by hash.
+func (e *Executor) runProgram(ctx context.Context, j *Job, nodes []*expr.Node, wanted map[string]string) error {
+	p, err := e.lower(nodes)
+	if err != nil {
+		return err
+	}
+	if err := e.fits(p.plan); err != nil {
+		return err
+	}
+	outs, matrices, err := e.bindMatrices(ctx, p, wanted)
+	if err != nil {
+		return err
+	}
+	run := e.rt.Start(ctx, p.plan, matrices, runtime.Options{Retain: e.retention(), Resume: e.durable != nil})
+	j.runs(run)
+	<-run.Done()
+	err = run.Err()
+	for k := range matrices {
+		if p.plan.Matrices[k].Role == lambdapack.RoleTemp && matrices[k] != nil {
+			e.space.Forget(matrices[k])
+		}
+	}
+	if err == nil {
+		err = e.flush(ctx, outs)
+	}
+	for k, s := range outs {
+		if err == nil {
+			out := p.text.Outputs[k]
+			s.publish(out.Node, out.Zero)
+		}
+	}
+	for _, s := range outs {
+		s.Unref()
+	}
+	return err
+}
+
+func (e *Executor) retention() scheduler.Retention {
+	if e.cfg.Retain == retainAll {
+		return scheduler.All
+	}
+	return scheduler.Results
+}
+
+// fits refuses a program of which a task's tiles are larger than the memory, before anything runs.
+func (e *Executor) fits(plan *lambdapack.Plan) error {
+	most, name := int64(0), ""
+	for k, s := range plan.Statements {
+		t := lambdapack.Task{Stmt: int32(k)}
+		if s.Domain.First(t.I[:len(s.Vars)]) {
+			if c := plan.Cost(t); c.PeakBytes > most {
+				most, name = c.PeakBytes, plan.TaskName(t)
+			}
+		}
+	}
+	if most <= e.space.Limit() {
+		return nil
+	}
+	return e.tooLarge(fmt.Sprintf("task %s needs", name), most, largestInput(plan).Block())
+}
+
+// tooLarge is the error about tiles that do not fit, with blocks that would.
+func (e *Executor) tooLarge(what string, bytes int64, block []int64) error {
+	ndim := max(1, len(block))
+	factor := math.Pow(float64(e.space.Limit())/float64(bytes), 1/float64(ndim))
+	parts := make([]string, len(block))
+	for d, b := range block {
+		n := int64(float64(b) * factor)
+		if n >= 64 {
+			n = n / 32 * 32
+		}
+		parts[d] = fmt.Sprint(max(1, n))
+	}
+	comma := ""
+	if len(parts) == 1 {
+		comma = ","
+	}
+	return errs.New(errs.Memory, "%s %s of tiles at once, memory_limit is %s: pass block_shape=(%s%s) to matrix_init, or raise memory_limit",
+		what, humanBytes(bytes), humanBytes(e.space.Limit()), strings.Join(parts, ", "), comma)
+}
+
+func largestInput(plan *lambdapack.Plan) grid.Grid {
+	var best grid.Grid
+	size := int64(-1)
+	for k := range plan.Matrices {
+		g := plan.Matrices[k].Grid
+		n := int64(1)
+		for _, a := range g {
+			n *= a.Block
+		}
+		if n > size && plan.Matrices[k].Role != lambdapack.RoleTemp {
+			best, size = g, n
+		}
+	}
+	return best
+}
+
+// bindMatrices finds or makes the matrix of each of the plan's, and gives the stored of each output of the text.
+func (e *Executor) bindMatrices(ctx context.Context, p *program, wanted map[string]string) (outs []*stored, matrices []*matrix.BigMatrix, err error) {
+	matrices = make([]*matrix.BigMatrix, len(p.plan.Matrices))
+	inputs, outputs := map[string]*stored{}, map[string]*expr.Output{}
+	steady := true // every input has the same key in every process
+	for k := range p.text.Inputs {
+		s, ok := storedOf(p.text.Inputs[k].Node)
+		if !ok {
+			return nil, nil, errs.New(errs.Internal, "input %s has no matrix", p.text.Inputs[k].Param)
+		}
+		inputs[p.text.Inputs[k].Param] = s
+		steady = steady && s.key != ""
+	}
+	for k := range p.text.Outputs {
+		outputs[p.text.Outputs[k].Matrix] = &p.text.Outputs[k]
+	}
+	made := map[string]*stored{}
+	hash := programHash(p)
+	for k := range p.plan.Matrices {
+		m := &p.plan.Matrices[k]
+		if m.Role == lambdapack.RoleInput {
+			matrices[k] = inputs[m.Name].m
+			continue
+		}
+		d, err := tile.ParseDType(m.DType)
+		if err != nil {
+			return nil, nil, err
+		}
+		if m.Role == lambdapack.RoleTemp {
+			if m.Stored {
+				matrices[k] = e.newMatrix(m.Display, e.derived(steady && e.cfg.Retain == retainAll, hash+"."+m.Name), d, m.Grid, m.VersionLow, m.VersionHigh)
+				matrices[k].Complete = matrices[k].Durable
+			}
+			continue
+		}
+		out := outputs[m.Name]
+		s, err := e.output(ctx, out, m, d, wanted[out.Node.Hash()], steady)
+		if err != nil {
+			return nil, nil, err
+		}
+		matrices[k], made[m.Name] = s.m, s
+	}
+	for _, out := range p.text.Outputs {
+		if made[out.Matrix] == nil {
+			return nil, nil, errs.New(errs.Internal, "the program returns %s, which it does not write", out.Matrix)
+		}
+		outs = append(outs, made[out.Matrix])
+	}
+	return outs, matrices, nil
+}
+
+// derived is the prefix of a derived matrix in the durable store, "" when it does not go there.
+func (e *Executor) derived(keep bool, hash string) string {
+	if e.durable == nil || !keep {
+		return ""
+	}
+	return derivedPrefix + hash + "/"
+}
+
+// output makes the matrix of a result.
+func (e *Executor) output(ctx context.Context, out *expr.Output, m *lambdapack.Matrix, d tile.DType, name string, steady bool) (*stored, error) {
+	if len(m.VersionLow) > 0 || !m.Stored {
+		return nil, errs.New(errs.Value, "the program returns %s, whose indices are not those of the blocks of an array: return a matrix that is written as %s[i, j]",
+			m.Name, m.Name)
+	}
+	prefix, key := "", ""
+	if steady && e.durable != nil {
+		key = out.Node.Hash()
+		prefix = e.derived(e.cfg.Retain == retainAll, key)
+	}
+	if name != "" && e.durable != nil {
+		prefix = name + "/"
+		if err := e.claim(ctx, prefix, key); err != nil {
+			return nil, err
+		}
+	}
+	b := e.newMatrix(out.Display, prefix, d, m.Grid, nil, nil)
+	b.Complete = b.Durable
+	if name != "" {
+		key = e.newKey(b, key)
+	}
+	return e.adopt(b, key, name, e.where(prefix)), nil
+}
+
+// flush waits until durable results are in the store, and marks them as whole.
+func (e *Executor) flush(ctx context.Context, outs []*stored) error {
+	for _, s := range outs {
+		if !s.m.Durable {
+			continue
+		}
+		prefix := s.name + "/"
+		if s.name == "" {
+			prefix = derivedPrefix + s.key + "/"
+		}
+		if err := e.whole(ctx, s.m, prefix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish makes the stored the value of the node, and known by its name.
+func (s *stored) publish(n *expr.Node, zero bool) {
+	n.SetStored(s.asStored(), s.m.Display, zero)
+	if s.name != "" {
+		s.e.remember(s)
+	}
+}
+
+// asStored is what expressions hold.
+func (s *stored) asStored() expr.Stored {
+	if s.key != "" {
+		return keyed{s}
+	}
+	return s
+}
