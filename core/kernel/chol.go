@@ -1,0 +1,62 @@
+package kernel
+
+import (
+	"numpywren/core/errs"
+	"numpywren/core/tile"
+)
+
+func init() { register(&Kernel{Name: "chol", Out: cholOut, Run: cholRun, InPlace: 0}) }
+
+func cholOut(a *Args) ([]Spec, error) {
+	if err := checkMatrices("chol", a, 1, 1); err != nil {
+		return nil, err
+	}
+	t := a.In[0]
+	if t.Shape[0] != t.Shape[1] {
+		return nil, errs.New(errs.Value, "chol wants a square tile, not one of the shape %v", t.Shape)
+	}
+	if err := checkFloat("chol", t); err != nil {
+		return nil, err
+	}
+	return like(t), nil
+}
+
+func cholRun(a *Args, out []*tile.Tile, _ bool) error {
+	if out[0].DType == tile.Float32 {
+		return chol[float32](out[0], a.In[0])
+	}
+	return chol[float64](out[0], a.In[0])
+}
+
+// A = L Lᵀ. Only A's lower triangle is read; the rest of L is zeros.
+func chol[T float](out, in *tile.Tile) error {
+	n := int(in.Shape[0])
+	if n == 0 {
+		return nil
+	}
+	l, a := tile.View[T](out), tile.View[T](in)
+	copied := same(in, out)
+	for j := range n {
+		column := l[j*n : (j+1)*n]
+		clear(column[:j])
+		if !copied {
+			copy(column[j:], a[j*n+j:(j+1)*n])
+		}
+	}
+	row := blasPotrf(n, l, n)
+	// OpenBLAS compares the pivot with zero, which a NaN passes. But one anywhere in a row's lower part is in its pivot then.
+	done := n
+	if row >= 0 {
+		done = row
+	}
+	for j := range done {
+		if pivot := l[j*n+j]; pivot != pivot {
+			row = j
+			break
+		}
+	}
+	if row >= 0 {
+		return &Numerical{Kernel: "chol", Row: int64(row), Reason: "not positive definite"}
+	}
+	return nil
+}
