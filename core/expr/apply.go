@@ -150,11 +150,7 @@ func (b *builder) array(a Operand) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := literal(a.Scalar, weak("", k))
-	if err != nil {
-		return nil, err
-	}
-	return b.full(nil, text, weak("", k)), nil
+	return b.full(nil, a.Scalar, weak("", k)), nil
 }
 
 // refuse says what an operation cannot do yet.

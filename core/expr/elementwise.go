@@ -179,7 +179,7 @@ func (b *builder) cast(x *Node, dtype string) *Node {
 	if x.dtype == dtype {
 		return x
 	}
-	return b.ew(dtype+"(a)", dtype, x.grid, x)
+	return b.keep(makeNode(ewOp{dtype + "(a)"}, "astype", x.grid, dtype, []*Node{x}))
 }
 
 // unary is an elementwise function of one array, written with a for the element.

@@ -11,9 +11,6 @@ import (
 	"numpywren/core/grid"
 )
 
-// fanIn is how many partial results one task combines.
-const fanIn = 32
-
 // reduceOp reduces the dimensions Axes of its operand, which stay with length 1. Op is of the kernel reduce.
 type reduceOp struct {
 	Op   string
@@ -31,7 +28,7 @@ type argOp struct {
 var reducer = map[string]string{"sum": "sum", "min": "min", "max": "max", "any": "max", "all": "min"}
 
 // identity is the result of reducing nothing.
-var identity = map[string]string{"sum": "0", "prod": "1", "any": "0", "all": "1"}
+var identity = map[string]int64{"sum": 0, "prod": 1, "any": 0, "all": 1}
 
 // reduce makes a reduction that keeps its dimensions. The caller has refused those that have no identity and nothing to reduce.
 func (b *builder) reduce(x *Node, op string, axes []int) *Node {
@@ -50,10 +47,6 @@ func (b *builder) reduce(x *Node, op string, axes []int) *Node {
 			}
 			return b.transpose(b.reduce(args[0], op, mirrored))
 		}
-	}
-	if x.ndim()+len(axes) > maxDims { // partial results have the reduced dimensions twice
-		last := len(axes) - 1
-		return b.reduce(b.reduce(x, op, axes[last:]), op, axes[:last])
 	}
 	return b.keep(makeNode(reduceOp{op, axes}, b.op, g, x.dtype, []*Node{x}))
 }
@@ -162,14 +155,11 @@ func applyArg(b *builder, x *Node, p *params) (*Node, error) {
 	o := argOp{strings.TrimPrefix(b.op, "arg"), -1}
 	switch {
 	case x.ndim() == 0:
-		return b.full(nil, "0", int64Type), nil
+		return b.full(nil, int64(0), int64Type), nil
 	case given != nil:
 		o.Axis = axes[0]
 	case x.ndim() == 1:
 		o.Axis = 0
-	}
-	if x.ndim()+len(axes) > maxDims {
-		return nil, b.refuse("%d dimensions are too many without an axis", x.ndim())
 	}
 	n := b.keep(makeNode(o, b.op, g, int64Type, []*Node{x}))
 	return b.finish(n, axes, keepdims), nil
@@ -220,7 +210,7 @@ func (b *builder) euclid(x *Node, axes []int) *Node {
 func (b *builder) extreme(x *Node, op string, axes []int) (*Node, error) {
 	if g, count := reducedGrid(x.grid, axes); count == 0 {
 		if op == "max" { // the norms are not negative: NumPy begins with 0
-			return b.full(g, "0", x.dtype), nil
+			return b.full(g, int64(0), x.dtype), nil
 		}
 		return nil, errs.New(errs.Value, "zero-size array to reduction operation %simum which has no identity", op)
 	}
@@ -274,21 +264,18 @@ func (b *builder) matrixNorm(x *Node, ord any, axes []int, rowsFirst bool) (*Nod
 
 // emit writes one partial result for each tile and combines them:
 //
-//	P[j, i, 0] = reduce(X[i, j], op="sum", axis="1")
-//	R[i, 0] = sum([P[j, i, 0] for j in range(n1)])
+//	P[i, j] = reduce(X[i, j], op="sum", axis="1")
+//	R[i, 0] = sum([P[i, q1] for q1 in range(n1)])
 func (o reduceOp) emit(l *lowering, n *Node, name string) {
 	x := l.argsOf(n)[0]
-	partial := func(idx []string) string {
+	t := &tree{l: l, n: n, x: x, axes: o.Axes, whole: func(e string) string { return e }}
+	t.partial = func(idx []string) string {
 		return fmt.Sprintf("reduce(%s, op=%q, axis=%q)", l.ref(x, idx), o.Op, axesText(o.Axes))
 	}
-	t := &tree{l: l, n: n, x: x, axes: o.Axes, whole: func(e string) string { return e }}
-	kernel, ok := reducer[o.Op]
-	if !ok {
-		t.chain(name, partial)
-		return
+	if kernel, ok := reducer[o.Op]; ok {
+		t.combine = func(ref, clauses string) string { return fmt.Sprintf("%s([%s%s])", kernel, ref, clauses) }
 	}
-	t.combine = func(ref, clauses string) string { return fmt.Sprintf("%s([%s%s])", kernel, ref, clauses) }
-	t.emit(name, partial)
+	t.emit(name)
 }
 
 func (o argOp) emit(l *lowering, n *Node, name string) {
@@ -301,145 +288,15 @@ func (o argOp) emit(l *lowering, n *Node, name string) {
 		}
 	}
 	t := &tree{l: l, n: n, x: x, axes: axes, whole: func(e string) string { return "argindex(" + e + ")" }}
+	t.partial = func(idx []string) string {
+		var blocks strings.Builder
+		for _, d := range axes {
+			blocks.WriteString(", " + l.block(x.grid[d], idx[d]))
+		}
+		return fmt.Sprintf("argpart(%s%s, op=%q, axis=%q)", l.ref(x, idx), blocks.String(), o.Op, axis)
+	}
 	t.combine = func(ref, clauses string) string {
 		return fmt.Sprintf("argmerge([%s%s], op=%q, dtype=%q)", ref, clauses, o.Op, x.dtype)
 	}
-	t.emit(name, func(idx []string) string {
-		var blocks strings.Builder
-		for _, d := range axes {
-			fmt.Fprintf(&blocks, ", %s[%s]", l.axis(x.grid[d]), idx[d])
-		}
-		return fmt.Sprintf("argpart(%s%s, op=%q, axis=%q)", l.ref(x, idx), blocks.String(), o.Op, axis)
-	})
-}
-
-// tree writes a reduction: partial results with the block along each reduced dimension as leading indices, then levels of
-// tasks, each of which combines fanIn of them along one dimension.
-type tree struct {
-	l       *lowering
-	n       *Node // the result
-	x       *Node // what is reduced
-	axes    []int
-	whole   func(e string) string            // makes a result of a combined partial
-	combine func(ref, clauses string) string // combines a comprehension
-}
-
-func (t *tree) emit(name string, partial func(idx []string) string) {
-	var split []int // the dimensions with several blocks
-	tiles := int64(1)
-	for _, d := range t.axes {
-		if n := t.x.grid[d].Blocks(); n > 1 {
-			split = append(split, d)
-			tiles *= n
-		}
-	}
-	if len(split) == 0 {
-		s := t.l.loops(t.n.grid)
-		s.assign(name, t.n.label, t.whole(partial(s.idx)))
-		return
-	}
-	p := t.partials(name, split, partial)
-	counts := make([]string, len(split)) // of blocks along each dimension, and their number
-	sizes := make([]int64, len(split))
-	for i, d := range split {
-		counts[i], sizes[i] = t.l.blocks(t.x.grid[d]), t.x.grid[d].Blocks()
-	}
-	for i := len(split) - 1; i >= 0; i-- {
-		for tiles > fanIn && sizes[i] > 1 {
-			p = t.level(name, p, counts, i)
-			counts[i] = fmt.Sprintf("(%s + %d)//%d", counts[i], fanIn-1, fanIn)
-			tiles /= sizes[i]
-			sizes[i] = (sizes[i] + fanIn - 1) / fanIn
-			tiles *= sizes[i]
-		}
-	}
-	s := t.l.loops(t.n.grid)
-	lead, clauses := t.lead(counts)
-	s.assign(name, t.n.label, t.whole(t.combine(tileRef(p, append(lead, s.idx...)), clauses)))
-}
-
-// partials writes the first level: one result for each tile of x.
-func (t *tree) partials(name string, split []int, partial func(idx []string) string) string {
-	p := t.l.temp(name)
-	s := t.l.loops(t.n.grid)
-	idx := slices.Clone(s.idx)
-	lead := make([]string, len(split))
-	for i, d := range split {
-		lead[i] = s.loop(t.l.blocks(t.x.grid[d]))
-		idx[d] = lead[i]
-	}
-	s.assignTo(p, append(lead, s.idx...), t.n.label, partial(idx))
-	return p
-}
-
-// level combines along dimension i of the leading indices.
-func (t *tree) level(name, p string, counts []string, i int) string {
-	q := t.l.temp(name)
-	s := t.l.loops(t.n.grid)
-	from, to := make([]string, len(counts)), make([]string, len(counts))
-	for k, c := range counts {
-		if k == i {
-			c = fmt.Sprintf("(%s + %d)//%d", c, fanIn-1, fanIn)
-		}
-		to[k] = s.loop(c)
-		from[k] = to[k]
-	}
-	from[i] = "q"
-	clauses := fmt.Sprintf(" for q in range(%d*%s, min(%d*%s + %d, %s))", fanIn, to[i], fanIn, to[i], fanIn, counts[i])
-	s.assignTo(q, append(to, s.idx...), t.n.label, t.combine(tileRef(p, append(from, s.idx...)), clauses))
-	return q
-}
-
-// lead names the leading indices of the last level and the loops over them.
-func (t *tree) lead(counts []string) ([]string, string) {
-	var clauses strings.Builder
-	lead := make([]string, len(counts))
-	for i, c := range counts {
-		lead[i] = "q" + strconv.Itoa(i)
-		fmt.Fprintf(&clauses, " for %s in range(%s)", lead[i], c)
-	}
-	return lead, clauses.String()
-}
-
-// chain multiplies partial results one after the other: no reducer of the catalogue does it.
-//
-//	P[j, i, 0] = reduce(X[i, j], op="prod", axis="1")
-//	Q[0, i, 0] = P[0, i, 0];  Q[j, i, 0] = ew("a * b", Q[j - 1, i, 0], P[j, i, 0])
-func (t *tree) chain(name string, partial func(idx []string) string) {
-	var split []int
-	for _, d := range t.axes {
-		if t.x.grid[d].Blocks() > 1 {
-			split = append(split, d)
-		}
-	}
-	if len(split) == 0 {
-		s := t.l.loops(t.n.grid)
-		s.assign(name, t.n.label, partial(s.idx))
-		return
-	}
-	p := t.partials(name, split, partial)
-	for len(split) > 0 { // along the last of the leading indices
-		last := len(split) - 1
-		count := t.l.blocks(t.x.grid[split[last]])
-		q := t.l.temp(name)
-		s := t.l.loops(t.n.grid)
-		var lead []string
-		for _, d := range split[:last] {
-			lead = append(lead, s.loop(t.l.blocks(t.x.grid[d])))
-		}
-		at := func(m, i string) string { return tileRef(m, slices.Concat(lead, []string{i}, s.idx)) }
-		first := *s
-		first.line(fmt.Sprintf("%s = copy(%s)", at(q, "0"), at(p, "0")))
-		i := s.loopFrom("1", count)
-		s.label(t.n.label)
-		s.line(fmt.Sprintf("%s = ew(\"a * b\", %s, %s, dtype=%q)", at(q, i), at(q, i+" - 1"), at(p, i), t.n.dtype))
-		s.flush()
-		p, split = q, split[:last]
-		if len(split) > 0 {
-			p = t.last(p, count, lead)
-			continue
-		}
-		s = t.l.loops(t.n.grid)
-		s.assign(name, t.n.label, "copy("+tileRef(p, append([]string{count + " - 1"}, s.idx...))+")")
-	}
+	t.emit(name)
 }

@@ -247,6 +247,9 @@ func (b *builder) rechunk(x *Node, g grid.Grid) *Node {
 
 // window is the part of x that begins at start and is cut as g says.
 func (b *builder) window(x *Node, start []int64, g grid.Grid) *Node {
+	if slices.EqualFunc(x.grid, g, sameAxis) {
+		return x
+	}
 	if o, ok := x.op.(windowOp); ok {
 		if args := b.argsOf(x); args != nil {
 			sum := make([]int64, len(start))
@@ -256,7 +259,21 @@ func (b *builder) window(x *Node, start []int64, g grid.Grid) *Node {
 			return b.window(args[0], sum, g)
 		}
 	}
-	return b.keep(makeNode(windowOp{start}, b.op, g, x.dtype, []*Node{x}))
+	if g.Size() == 0 {
+		return b.full(g, int64(0), x.dtype)
+	}
+	if _, ok := x.op.(transposeOp); ok { // a tile of a view is cut from the tiles below it
+		if args := b.argsOf(x); args != nil {
+			reversed := slices.Clone(start)
+			slices.Reverse(reversed)
+			return b.transpose(b.window(args[0], reversed, g.Transpose()))
+		}
+	}
+	label := "rechunk"
+	if !slices.Equal(g.Shape(), x.Shape()) {
+		label = "slice"
+	}
+	return b.keep(makeNode(windowOp{start}, label, g, x.dtype, []*Node{x}))
 }
 
 func applyRechunk(b *builder, x *Node, p *params) (*Node, error) {
@@ -297,15 +314,13 @@ func (o windowOp) emit(l *lowering, n *Node, name string) {
 // assemble is the tile idx of the grid g laid over x at start: pasted from the tiles of x that it overlaps.
 func (l *lowering) assemble(x *Node, start []int64, g grid.Grid, idx []string) string {
 	inner := make([]string, x.ndim())
-	var clauses, from, to, offsets strings.Builder
+	var clauses, offsets strings.Builder
 	for d, a := range x.grid {
-		inner[d] = "0"
-		if a.Len != 1 {
+		var bounds string
+		if inner[d], bounds = l.overlap(a, g[d], start[d], idx[d]); bounds != "" {
 			inner[d] = "s" + strconv.Itoa(d)
-			fmt.Fprintf(&clauses, " for %s in %s", inner[d], l.overlap(a, g[d], start[d], idx[d]))
+			fmt.Fprintf(&clauses, " for %s in range(%s)", inner[d], bounds)
 		}
-		fmt.Fprintf(&from, ", %s[%s]", l.axis(a), inner[d])
-		fmt.Fprintf(&to, ", %s[%s]", l.axis(g[d]), idx[d])
 		if d > 0 {
 			offsets.WriteByte(',')
 		}
@@ -314,20 +329,37 @@ func (l *lowering) assemble(x *Node, start []int64, g grid.Grid, idx []string) s
 	if clauses.Len() == 0 {
 		clauses.WriteString(" for s0 in range(1)")
 	}
-	return fmt.Sprintf("assemble([part(%s%s)%s]%s, offset=%q)", l.ref(x, inner), from.String(), clauses.String(), to.String(), offsets.String())
+	return fmt.Sprintf("assemble([part(%s%s)%s]%s, offset=%q)",
+		l.ref(x, inner), l.axesOf(x.grid, inner), clauses.String(), l.axesOf(g, idx), offsets.String())
 }
 
-// overlap is the range of the blocks of axis a that block i of axis w overlaps; w begins at position start of a.
-func (l *lowering) overlap(a, w grid.Axis, start int64, i string) string {
-	limit := l.blocks(a)
-	if start+w.Len < a.Len {
-		limit = strconv.FormatInt((start+w.Len+a.Block-1)/a.Block, 10)
+// overlap is the one block of axis a that block i of axis w overlaps, or the bounds of their range; w begins at position start
+// of a.
+func (l *lowering) overlap(a, w grid.Axis, start int64, i string) (one, bounds string) {
+	first, last := start/a.Block, (start+w.Len-1)/a.Block
+	switch {
+	case first == last:
+		return strconv.FormatInt(first, 10), ""
+	case a.Block == w.Block && start%a.Block == 0:
+		return plus(i, first), ""
+	}
+	limit := strconv.FormatInt(last+1, 10)
+	if last+1 == a.Blocks() {
+		limit = l.blocks(a)
 	}
 	if i == "0" {
-		return fmt.Sprintf("range(%d, min(%d, %s))", start/a.Block, (start+w.Block+a.Block-1)/a.Block, limit)
+		return "", fmt.Sprintf("%d, %d", first, last+1)
 	}
-	return fmt.Sprintf("range((%d*%s + %d)//%d, min((%d*%s + %d)//%d, %s))",
-		w.Block, i, start, a.Block, w.Block, i, start+w.Block+a.Block-1, a.Block, limit)
+	return "", fmt.Sprintf("(%s)//%d, min((%s)//%d, %s)", plus(fmt.Sprintf("%d*%s", w.Block, i), start), a.Block,
+		plus(fmt.Sprintf("%d*%s", w.Block, i), start+w.Block+a.Block-1), a.Block, limit)
+}
+
+// plus adds a number that is not negative to a term of the text.
+func plus(term string, n int64) string {
+	if n == 0 {
+		return term
+	}
+	return fmt.Sprintf("%s + %d", term, n)
 }
 
 func applyBroadcastTo(b *builder, x *Node, p *params) (*Node, error) {
@@ -355,5 +387,5 @@ func applyBroadcastTo(b *builder, x *Node, p *params) (*Node, error) {
 	if tooLarge(g, x.dtype, []*Node{x}) {
 		g = defaultAxes(want, x.dtype)
 	}
-	return b.ew("where(b, a, a)", x.dtype, g, x, b.full(g, "1", boolType)), nil
+	return b.ew("where(b, a, a)", x.dtype, g, x, b.full(g, true, boolType)), nil
 }
