@@ -297,8 +297,9 @@ func (b *builder) align(x *Node, g grid.Grid) *Node {
 
 func (o ewOp) emit(l *lowering, n *Node, name string) {
 	s := l.loops(n.grid)
-	operands := make([]string, len(n.args))
-	for i, a := range l.argsOf(n) {
+	args := l.argsOf(n)
+	operands := make([]string, len(args))
+	for i, a := range args {
 		operands[i] = l.operand(a, n.grid, s.idx)
 	}
 	s.assign(name, n.label, fmt.Sprintf("ew(%q, %s, dtype=%q)", o.Expr, strings.Join(operands, ", "), n.dtype))

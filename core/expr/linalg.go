@@ -133,7 +133,7 @@ func applyCholesky(b *builder, x *Node, _ *params) (*Node, error) {
 		return nil, err
 	}
 	x = b.cast(x, computed(x.dtype))
-	return b.call(cholesky, x.grid, x), nil
+	return b.call(cholesky, "", x.grid, x), nil
 }
 
 // applySolve solves A x = b; assume_a says what is known of A.
@@ -165,7 +165,7 @@ func applySolve(b *builder, x []*Node, p *params) (*Node, error) {
 	}
 	dtype := computed(promote(a.dtype, rhs.dtype))
 	return b.withColumns(rhs, a, dtype, func(rhs *Node) *Node {
-		return b.call("solve_spd", rhs.grid, b.cast(a, dtype), rhs)
+		return b.call("solve_spd", "", rhs.grid, b.cast(a, dtype), rhs)
 	}), nil
 }
 

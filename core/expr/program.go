@@ -33,8 +33,8 @@ func isProgram(n *Node) bool {
 }
 
 // call makes the result of a program of package programs that has one.
-func (b *builder) call(program string, g grid.Grid, args ...*Node) *Node {
-	return b.keep(makeNode(programOp{Name: program, Outs: 1}, b.op, g, args[0].dtype, args))
+func (b *builder) call(program, scalars string, g grid.Grid, args ...*Node) *Node {
+	return b.keep(makeNode(programOp{Name: program, Scalars: scalars, Outs: 1}, b.op, g, args[0].dtype, args))
 }
 
 // callKey is the same for all results of a call.
