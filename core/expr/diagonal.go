@@ -40,6 +40,9 @@ func (b *builder) diagonalMatrix(x *Node, k int64) (*Node, error) {
 		return nil, b.refuse("k=%d: a matrix is made with k=0 only", k)
 	}
 	n := x.grid[0].Len
+	if err := checkSize([]int64{n, n}); err != nil {
+		return nil, err
+	}
 	g := defaultAxes([]int64{n, n}, x.dtype)
 	on := b.generate(genOp{Kernel: "eye", After: "k=0"}, g, boolType)
 	return b.ew("where(b, a, 0)", x.dtype, g, x, on), nil

@@ -12,7 +12,9 @@
 //   - A view (transpose, expand_dims, squeeze) has no tiles: it is a different way to index its operand. Views are kept in
 //     the order expand or squeeze over transpose over an array with tiles.
 //   - Reductions write one partial result for each tile, then combine these in trees of fan-in 32. Products with few tiles
-//     in the result and a long contraction are sums of partial products.
+//     in the result and a long contraction are trees of sums of partial products.
+//   - What has a program in package programs is a call of it. When that is all there is, it is not wrapped: cholesky(X) is
+//     printed as cholesky.lp has it.
 //   - Python's scalars are weak, as in NumPy 2 (NEP 50). float16 does not exist here: where NumPy gives it (exp of int8),
 //     the result is float64.
 //   - A dimension of length 1 is indexed with 0 in the text, any other with a loop variable: so the text is right for every

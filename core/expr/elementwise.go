@@ -210,8 +210,8 @@ func (b *builder) write(w *writer, template, result string, args []Operand) (*No
 	if err != nil {
 		return nil, err
 	}
-	if len(shape) > maxDims {
-		return nil, b.refuse("arrays of %d dimensions are not supported: %d is the most", len(shape), maxDims)
+	if err := checkSize(shape); err != nil {
+		return nil, err
 	}
 	expr := fmt.Sprintf(template, texts...)
 	if len(w.nodes) == 1 && expr == "a" && w.nodes[0].dtype == result {

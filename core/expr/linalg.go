@@ -45,6 +45,9 @@ func applyMatmul(b *builder, x []*Node, _ *params) (*Node, error) {
 		return nil, errs.New(errs.Value, "matmul: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature %s (size %d is different from %d)",
 			signature, r.grid[0].Len, l.grid[1].Len)
 	}
+	if err := checkSize([]int64{l.grid[0].Len, r.grid[1].Len}); err != nil {
+		return nil, err
+	}
 	dtype := promote(l.dtype, r.dtype)
 	if dtype == boolType { // some of the products is true: counted
 		count := b.product(b.cast(l, int64Type), b.cast(r, int64Type))

@@ -44,8 +44,11 @@ func (p *Program) Release() {
 	p.Inputs = nil
 }
 
-// maxOperations bounds the operations of a program, which package lambdapack bounds too: a text of a megabyte.
-const maxOperations = 5000
+// What package lambdapack accepts has bounds: these keep well below them.
+const (
+	maxOperations = 5000
+	maxText       = 1 << 20
+)
 
 // entry is what a lowering knows of a node: what it was when the lowering began, since others may compute it meanwhile.
 type entry struct {
@@ -96,10 +99,10 @@ func Lower(nodes []*Node, names []string) (*Program, error) {
 		}
 	}
 	l.drop()
-	if len(l.order) > maxOperations {
+	if len(l.order) > maxOperations || len(p.Text) > maxText {
 		p.Release()
-		return nil, errs.New(errs.Unsupported, "%d operations are too many for one program, at most %d are possible: compute a part first, with persist()",
-			len(l.order), maxOperations)
+		return nil, errs.New(errs.Unsupported, "%d operations are too many for one program, some thousands are possible: compute a part first, with persist()",
+			len(l.order))
 	}
 	return p, nil
 }

@@ -22,6 +22,11 @@ type params struct {
 func (p *params) get(name string) (any, bool) {
 	p.used = append(p.used, name)
 	v, ok := p.values[name]
+	if n, isNumber := v.(json.Number); isNumber {
+		if i, err := n.Int64(); err == nil {
+			v = i
+		}
+	}
 	return v, ok && v != nil && p.err == nil
 }
 

@@ -101,6 +101,12 @@ func gridOf(shape, block []int64, dtype string) (grid.Grid, error) {
 	return grid.New(shape, block)
 }
 
+// checkSize refuses shapes of more elements, or more dimensions, than there can be.
+func checkSize(shape []int64) error {
+	_, err := gridOf(shape, slices.Repeat([]int64{1}, len(shape)), float64Type)
+	return err
+}
+
 // defaultAxes cuts a shape that is known to be valid.
 func defaultAxes(shape []int64, dtype string) grid.Grid {
 	g := make(grid.Grid, len(shape))

@@ -375,8 +375,8 @@ func applyBroadcastTo(b *builder, x *Node, p *params) (*Node, error) {
 	if slices.Equal(want, x.Shape()) {
 		return x, nil
 	}
-	if len(want) > maxDims {
-		return nil, b.refuse("arrays of %d dimensions are not supported: %d is the most", len(want), maxDims)
+	if err := checkSize(want); err != nil {
+		return nil, err
 	}
 	g := commonGrid(want, x.dtype, []*Node{x})
 	for d, a := range g {
