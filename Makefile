@@ -19,8 +19,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SOURCES := pyproject.toml setup.py MANIFEST.in go.mod go.sum \
 	$(shell find capi core python tools -type f -not -name '*_test.go' -not -path '*/testdata/*' \
 		-not -path '*/__pycache__/*' -not -path 'python/*.so*' -not -path '*.egg-info/*')
-GOFILES  = $(shell find capi core worker -name '*.go' -not -path '*/testdata/*')
-PYFILES := setup.py tools python tests examples benchmarks
+GOFILES  = $(shell find capi core benchmarks -name '*.go' -not -path '*/testdata/*')
+PYFILES := $(wildcard setup.py tools python tests examples benchmarks)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,7 @@ openblas: build/openblas.stamp ## make build/openblas, which core/kernel links
 
 bench: build/installed.stamp $(VENV)/bench.stamp ## all benchmarks against NumPy, SciPy, scikit-learn and Dask (BENCH=--quick)
 	$(PY) benchmarks/run.py $(BENCH)
+	$(GO) run ./benchmarks/solver -output benchmarks/results $(BENCH)
 
 fuzz: openblas ## each fuzz test for FUZZTIME
 	@for package in $$($(GO) list ./...); do \
@@ -91,7 +92,7 @@ build/openblas.stamp: tools/openblas.py $(VENV)/engine.stamp
 	@touch $@
 
 build/wheel.stamp: $(SOURCES) | $(PY)
-	@mkdir -p build && rm -f dist/*.whl
+	@mkdir -p build && rm -rf dist/*.whl build/lib* build/bdist* # what setuptools would take over from the last time
 	$(PY) -m pip wheel -q --no-deps -w dist .
 	@touch $@
 

@@ -24,6 +24,7 @@ LIBRARIES = ("libnumpywren.so", OPENBLAS.name)
 sys.path.insert(0, str(ROOT / "tools"))
 import gotool  # noqa: E402
 import notices  # noqa: E402
+import openblas  # noqa: E402
 
 
 class BuildWithLibraries(build_py):
@@ -47,7 +48,7 @@ class BuildWithLibraries(build_py):
             *("-ldflags", f"-s -w -X numpywren/core.version={version}", "-o", str(library), "./capi"),
         )
         library.with_suffix(".h").unlink()  # what cgo writes; capi/numpywren.h is the contract
-        subprocess.run(["patchelf", "--set-rpath", "$ORIGIN", str(library)], check=True)
+        subprocess.run([openblas.find_patchelf(), "--set-rpath", "$ORIGIN", str(library)], check=True)
         shutil.copy(OPENBLAS, package)
         (package / notices.NAME).write_text(notices.text(ROOT), encoding="utf-8")
 

@@ -326,8 +326,9 @@ def _(clock: Clock, n: int) -> None:
 
 def kernels() -> dict[str, str]:
     """The CPU that each OpenBLAS chose its kernels for."""
-    import numpywren
     from threadpoolctl import threadpool_info
+
+    import numpywren
 
     ours = ctypes.CDLL(str(pathlib.Path(numpywren.__file__).parent / "libnpw_openblas.so"))
     ours.npw_openblas_get_corename.restype = ctypes.c_char_p

@@ -40,8 +40,9 @@ def go_itself(root: pathlib.Path) -> tuple[str, str]:
 
 def modules(root: pathlib.Path) -> list[tuple[str, str]]:
     """The Go modules that are linked in."""
-    lines = _go(root, "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}", "./capi")
-    found = sorted({tuple(line.split(" ", 2)) for line in lines.splitlines() if line})
+    shown = "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}"
+    lines = _go(root, "list", "-deps", "-f", shown, "./capi").splitlines()
+    found = sorted({tuple(line.split(" ", 2)) for line in lines if line})
     return [(f"{path} {version}", _licence(pathlib.Path(folder))) for path, version, folder in found]
 
 
