@@ -178,7 +178,7 @@ def buffers(arrays: Sequence[np.ndarray[Any, Any]]) -> Any:
 class Owned:
     """A handle that is freed with the object, whichever thread drops it last."""
 
-    __slots__ = ("value", "_free")
+    __slots__ = ("_free", "value")
 
     def __init__(self, value: int) -> None:
         self.value = value

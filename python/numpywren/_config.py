@@ -52,8 +52,8 @@ class Config:
         return Config(
             workers=_positive("workers", self.workers),
             memory_limit=None if self.memory_limit is None else parse_bytes(self.memory_limit),
-            path=None if self.path is None else os.path.abspath(os.path.expanduser(os.fspath(self.path))),
-            scratch=None if self.scratch is None else os.path.abspath(os.path.expanduser(os.fspath(self.scratch))),
+            path=_absolute(self.path),
+            scratch=_absolute(self.scratch),
             retain=retain,
             pipeline_width=_positive("pipeline_width", self.pipeline_width),
             progress=self.progress,
@@ -94,6 +94,10 @@ def _positive(name: str, value: int | None) -> int | None:
     if value < 1:
         raise ValueError(f"{name} is {value}: at least 1 was expected")
     return int(value)
+
+
+def _absolute(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else str(pathlib.Path(path).expanduser().absolute())
 
 
 def resolve(arguments: Config, profile: str | None = None, environ: Mapping[str, str] = os.environ) -> Config:

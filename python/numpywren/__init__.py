@@ -1,0 +1,22 @@
+"""NumPy-like dense linear algebra in tiles: larger than memory, parallel, lazy.
+
+import numpywren as npywren
+
+npwex = npywren.default_executor()
+A = npwex.random.standard_normal((20_000, 1_000), seed=0)
+C = npwex.dot(A.T, A)          # nothing has run yet
+L = npwex.linalg.cholesky(C)
+L.numpy()                      # one program: both steps, in parallel, tile by tile
+"""
+
+# Sessions: where arrays live and what computes them.
+# Arrays.
+from ._array import BigMatrix
+from ._executor import Executor, default_executor, local_executor
+
+# Programs of one's own.
+from ._lambdapack import Program, lambdapack
+
+__version__ = "0.1.0"
+
+__all__ = ["BigMatrix", "Executor", "Program", "__version__", "default_executor", "lambdapack", "local_executor"]
