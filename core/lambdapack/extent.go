@@ -41,7 +41,13 @@ const (
 
 // value is the extent in the shaper's mode.
 func (s *shaper) value(e extent) extent {
-	if !e.blocked || s.mode == symbolic {
+	if !e.blocked {
+		return e
+	}
+	if s.mode == symbolic {
+		if 0 < e.axis.Len && e.axis.Len <= e.axis.Block {
+			return fixed(e.axis.Len)
+		}
 		return e
 	}
 	if s.mode == largest {
@@ -104,7 +110,11 @@ func example(names []string, x []int64) string {
 	}
 	parts := make([]string, 0, len(x))
 	for v := range x {
-		parts = append(parts, fmt.Sprintf("%s=%d", names[v], x[v]))
+		name, value := names[v], x[v]
+		if strings.HasPrefix(name, "-") { // a loop that counts down
+			name, value = name[1:], -value
+		}
+		parts = append(parts, fmt.Sprintf("%s=%d", name, value))
 	}
 	return "; for example " + strings.Join(parts, ", ")
 }

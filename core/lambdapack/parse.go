@@ -19,18 +19,22 @@ const (
 
 // Parse reads program definitions. The text of a decorated Python function will do: its decorators are passed over, and it may
 // be indented. Positions are those of the text as given.
-func Parse(filename string, src []byte) (f *File, err error) {
+func Parse[Text ~string | ~[]byte](filename string, text Text) (f *File, err error) {
+	return parse(filename, string(text))
+}
+
+func parse(filename, source string) (f *File, err error) {
 	defer caught(&err)
-	if len(src) > maxSource {
-		return nil, errs.New(errs.Value, "%s: the program has %d bytes, at most %d are read", filename, len(src), maxSource)
+	if len(source) > maxSource {
+		return nil, errs.New(errs.Value, "%s: the program has %d bytes, at most %d are read", filename, len(source), maxSource)
 	}
-	text, indent := plain(string(src))
+	text, indent := plain(source)
 	p := &parser{indent: int32(indent), name: filename}
 	tree, err := (&syntax.FileOptions{}).Parse(filename, text, 0)
 	if err != nil {
 		return nil, p.syntaxError(err, text)
 	}
-	f = &File{Name: filename, Source: string(src)}
+	f = &File{Name: filename, Source: source}
 	for _, s := range tree.Stmts {
 		switch s := s.(type) {
 		case *syntax.DefStmt:

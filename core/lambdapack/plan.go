@@ -40,19 +40,34 @@ type Plan struct {
 	Matrices   []Matrix
 	Statements []*Statement
 
-	def      *Def // after inlining and fusion
-	aliases  []*alias
-	order    []*block // the statements in their loops
-	defined  []*definitions
+	def     *Def // after inlining and fusion
+	root    *block
+	aliases [][]*alias   // by the matrix that has them
+	writers [][]*writing // by matrix
+	readers [][]*read    // by the matrix that holds the tiles
+	shrink  *shrinking   // how to bind the program with smaller inputs
+
 	priority struct {
 		once sync.Once
-		of   func(Task) int64
+		of   func(t *Task) int64
 	}
 	tasks struct {
 		once sync.Once
 		n    int64
 	}
-	shrink *shrinking
+}
+
+// block is a loop, a conditional or, at the root, the program: its items are statements and blocks, in the order of the text.
+type block struct {
+	loop  *affine.Loop // nil: none
+	conds []affine.Cond
+	items []item
+}
+
+// item is a statement or a block.
+type item struct {
+	st    *Statement
+	block *block
 }
 
 // Role says where a matrix comes from and goes to.
@@ -131,10 +146,18 @@ type Statement struct {
 	Body      Expr // a *Call
 	Pos       Pos
 
-	reads     []*read
-	names     []string // of all variables, those of comprehensions included, for messages
-	hasParent bool     // proven: every instance reads what some task writes
-	proven    sync.Once
+	names   []string // of all variables, those of comprehensions included, for messages
+	path    []*block // the loops around
+	numUses int      // references in the body, comprehensions counted once
+	reads   []*read
+	start   struct {
+		once   sync.Once
+		pieces []affine.Domain // together they hold every instance without a parent
+	}
+	peak struct {
+		once  sync.Once
+		bytes int64
+	}
 }
 
 // Expr is a node of a statement's body: *Call, *TileRef, *Comp, *AxisRef, *Int, *Num or *Str.
@@ -157,6 +180,8 @@ type TileRef struct {
 	Index  []affine.Expr
 	Trans  bool
 	DType  string
+
+	use int // which reference of the statement's body it is
 }
 
 // Comp is the operand of a reducer: Body at every point of Loops where all Conds hold. Its variables are numbered after those

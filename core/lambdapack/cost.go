@@ -1,0 +1,251 @@
+package lambdapack
+
+// Cost is what a task takes.
+type Cost struct {
+	Flops      float64
+	ReadBytes  int64
+	WriteBytes int64
+	PeakBytes  int64 // the most bytes of tiles that it holds at once
+}
+
+// TileBytes is the size of a tile's content, whichever name it goes by.
+func (p *Plan) TileBytes(x Tile) int64 {
+	m := &p.Matrices[x.Matrix]
+	n := dtypeSizes[m.DType]
+	for d := range m.dims {
+		n *= m.dims[d].extent(x.I[:])
+	}
+	return n
+}
+
+// manyReads is how many tiles of one task are looked at one by one; the rest of a longer list counts as their mean.
+const manyReads = 1024
+
+// Cost estimates the task: its arithmetic from the shapes of its tiles, its traffic from the tiles that it reads and writes.
+func (p *Plan) Cost(t Task) Cost {
+	st := p.Statements[t.Stmt]
+	c := Cost{PeakBytes: p.peakBytes(st)}
+	for n := range st.Outputs {
+		c.WriteBytes += p.TileBytes(p.output(&t, n))
+	}
+	count, full := 0, true
+	for x := range p.Reads(t) {
+		if count++; count > manyReads {
+			full = false
+			break
+		}
+		c.ReadBytes += p.TileBytes(x)
+	}
+	x := p.vars(&t)
+	if !full {
+		c.ReadBytes = int64(float64(c.ReadBytes) / manyReads * float64(p.countRefs(st.Body, x)))
+	}
+	e := estimate{p: p, st: st}
+	c.Flops = e.flops(st.Body, x)
+	return c
+}
+
+// countRefs is how often the expression refers to tiles, at x.
+func (p *Plan) countRefs(e Expr, x []int64) int64 {
+	n := int64(0)
+	switch e := e.(type) {
+	case *TileRef:
+		return 1
+	case *Call:
+		for _, a := range e.Args {
+			n += p.countRefs(a, x)
+		}
+	case *Comp:
+		points, first := compCount(e, x)
+		if points > 0 {
+			n = points * p.countRefs(e.Body, first)
+		}
+	}
+	return n
+}
+
+// compCount is how many points a comprehension has at x, and the first of them.
+func compCount(c *Comp, x []int64) (n int64, first []int64) {
+	if len(c.Loops) == 1 && len(c.Conds) == 0 {
+		l := &c.Loops[0]
+		start, stop, step := l.Start(x), l.Stop(x), max(l.Step.Eval(x), 1)
+		return max(stop-start+step-1, 0) / step, append(x[:len(x):len(x)], start)
+	}
+	walk(c.Loops, c.Conds, x, func(y []int64) bool {
+		if n == 0 {
+			first = append(first, y...)
+		}
+		n++
+		return n < maxPoints
+	})
+	return n, first
+}
+
+// maxPoints is how far the points of a comprehension with several loops are counted.
+const maxPoints = 1 << 16
+
+// estimate adds up the operations of a task. A comprehension counts as many times as its first point, unless blocks differ.
+type estimate struct {
+	p  *Plan
+	st *Statement
+}
+
+// flops is the arithmetic of an expression at x.
+func (s *estimate) flops(e Expr, x []int64) float64 {
+	c, ok := e.(*Call)
+	if !ok {
+		return 0
+	}
+	total := 0.0
+	var in [][]int64
+	for _, a := range c.Args {
+		switch a := a.(type) {
+		case *TileRef:
+			in = append(in, s.shape(a, x))
+		case *Call:
+			total += s.flops(a, x)
+			in = append(in, s.shape(a, x))
+		case *Comp:
+			steps, each, shape := s.comp(a, x)
+			total += each
+			if c.Sig.Name != "assemble" && !(c.Sig.Name == "sum" && accumulates(a.Body)) {
+				total += max(float64(steps)-1, 0) * float64(product(shape))
+			}
+			in = append(in, shape)
+		}
+	}
+	if !c.Sig.Reducer {
+		total += c.Sig.flops(c, in, s.shapes(c, x))
+	}
+	return total
+}
+
+// comp is the arithmetic of a comprehension: the points, the flops of all bodies, and the shape of a tile. Long ones are looked
+// at at some of their points.
+func (s *estimate) comp(c *Comp, x []int64) (steps int64, flops float64, shape []int64) {
+	n, first := compCount(c, x)
+	if n == 0 {
+		return 0, 0, nil
+	}
+	shape = s.shape(c.Body, first)
+	if n <= compPoints {
+		walk(c.Loops, c.Conds, x, func(y []int64) bool {
+			flops += s.flops(c.Body, y)
+			return true
+		})
+		return n, flops, shape
+	}
+	return n, float64(n) * s.flops(c.Body, first), shape
+}
+
+// accumulates says whether a sum of such tiles adds each as it is computed.
+func accumulates(body Expr) bool {
+	c, ok := body.(*Call)
+	return ok && c.Sig.Name == "gemm" && len(c.Args) == 2
+}
+
+func (s *estimate) shaper(mode shapeMode, x []int64) *shaper {
+	return &shaper{p: s.p, st: s.st, mode: mode, x: x, refs: s.p.refDims, sampled: true}
+}
+
+func (s *estimate) shape(e Expr, x []int64) []int64 {
+	dims := s.shaper(atPoint, x).tile(e)
+	out := make([]int64, len(dims))
+	for d := range dims {
+		out[d] = dims[d].n
+	}
+	return out
+}
+
+func (s *estimate) shapes(c *Call, x []int64) [][]int64 { return numbers(s.shaper(atPoint, x).call(c)) }
+
+// refDims is the shape of a tile.
+func (p *Plan) refDims(r *TileRef) []extent {
+	m := &p.Matrices[r.Matrix]
+	out := make([]extent, len(m.dims))
+	for d := range m.dims {
+		out[d] = m.dims[d].symbol(r.Index)
+	}
+	return out
+}
+
+// peakBytes is the most that a task of the statement holds at once, wherever it is in its loops.
+func (p *Plan) peakBytes(st *Statement) int64 {
+	st.peak.once.Do(func() {
+		e := estimate{p: p, st: st}
+		held, peak := e.hold(st.Body)
+		st.peak.bytes = max(held, peak)
+		extra := int64(0)
+		for n := range st.Outputs[1:] {
+			extra += p.largestBytes(&st.Outputs[n+1])
+		}
+		st.peak.bytes += extra
+	})
+	return st.peak.bytes
+}
+
+// largestBytes is the size of the largest tile of the reference's matrix.
+func (p *Plan) largestBytes(r *TileRef) int64 {
+	m := &p.Matrices[r.Matrix]
+	n := dtypeSizes[m.DType]
+	for _, d := range m.dims {
+		n *= min(d.axis.Block, d.axis.Len)
+	}
+	return n
+}
+
+// hold is the size of an expression's value, and the most that is held while it is computed, the value included.
+func (s *estimate) hold(e Expr) (value, peak int64) {
+	switch e := e.(type) {
+	case *TileRef:
+		n := s.p.largestBytes(e)
+		return n, n
+	case *Comp: // operands of this step and of the next
+		value, peak := s.hold(e.Body)
+		return value, peak + s.streamed(e.Body)
+	case *Call:
+		value = s.largest(e)
+		operands := int64(0)
+		for _, a := range e.Args {
+			n, most := s.hold(a)
+			if comp, ok := a.(*Comp); ok {
+				if most += value; e.Sig.Name == "sum" && accumulates(comp.Body) {
+					most -= n // added where the sum is
+				}
+				n = 0
+			}
+			peak = max(peak, operands+most)
+			operands += n
+		}
+		return value, max(peak, operands+value)
+	}
+	return 0, 0
+}
+
+// streamed is the size of the tiles that an expression reads directly.
+func (s *estimate) streamed(e Expr) int64 {
+	switch e := e.(type) {
+	case *TileRef:
+		return s.p.largestBytes(e)
+	case *Call:
+		n := int64(0)
+		for _, a := range e.Args {
+			n += s.streamed(a)
+		}
+		return n
+	}
+	return 0
+}
+
+// largest is the size of a call's first result at most.
+func (s *estimate) largest(c *Call) int64 {
+	out := s.shaper(largest, nil).call(c)
+	if out == nil {
+		return 0
+	}
+	n := dtypeSizes[c.DType]
+	for _, e := range out[0] {
+		n *= e.n
+	}
+	return n
+}
