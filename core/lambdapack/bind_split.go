@@ -94,7 +94,7 @@ func (b *binder) tree(s *Assign, call *Apply, at int, sc *scope) Node {
 		pos := call.Pos
 		temp := b.temporary(s.Targets[0].Matrix)
 		lit := func(v int64) Node { return &Literal{Pos: pos, Value: v} }
-		q := &Name{Pos: pos, Name: b.free("q")}
+		q := &Name{Pos: pos, Name: b.free(fmt.Sprintf("q%d", level))}
 		from := binary(c.Lower, "+", binary(lit(fan), "*", q))
 		part := slices.Clone(clauses)
 		part[0].Lower, part[0].Upper = from, &Apply{Pos: pos, Func: "min", Args: []Node{binary(from, "+", lit(fan)), c.Upper}}
