@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 
 	"numpywren/core/blob"
@@ -38,13 +37,6 @@ type BigMatrix struct {
 	tiles  map[Index]*entry
 	refs   atomic.Int64
 	err    error // the first failure of a write behind; under the Space's lock
-}
-
-// Chunks is where a matrix's tiles lie in an object store, and in which coding.
-type Chunks struct {
-	Store  *blob.Store
-	Prefix string // "name/" or ""
-	Meta   *Meta
 }
 
 // NewBigMatrix describes a matrix that has no tiles yet.
@@ -95,26 +87,25 @@ func (m *BigMatrix) where(i Index) string {
 	return fmt.Sprintf("tile %v of %s", i[:len(m.Low)+len(m.Grid)], m.Display)
 }
 
+// chunk is the shape of a stored tile, without versions. Others' chunks may be larger than the matrix, a block is not.
+func (m *BigMatrix) chunk() []int64 { return m.chunks.Meta.Chunk[len(m.Low):] }
+
 // read fills t from the store; ok is false when there is no such chunk.
 func (m *BigMatrix) read(ctx context.Context, i Index, t *tile.Tile) (ok bool, err error) {
-	err = m.chunks.read(ctx, m.Key(i), m.Grid.Block(), t)
+	err = m.chunks.read(ctx, m.Key(i), m.chunk(), t)
 	if errors.Is(err, blob.ErrNotExist) {
 		return false, nil
 	}
 	if err != nil {
-		return false, errs.New(kindOr(err, errs.Value), "%s: %w", m.where(i), err)
+		return false, errs.New(kindOr(err, errs.OS), "%s cannot be read: %w", m.where(i), err)
 	}
 	return true, nil
 }
 
 func (m *BigMatrix) write(ctx context.Context, i Index, t *tile.Tile) error {
-	block, meta := m.Grid.Block(), m.chunks.Meta
-	size := tile.EncodedSize(m.DType, block)
-	err := m.chunks.Store.Put(ctx, m.Key(i), size, func(w io.Writer) error { return tile.Encode(t, block, w) }, blob.PutOptions{})
-	if err != nil {
+	if err := m.chunks.write(ctx, m.Key(i), m.chunk(), t); err != nil {
 		return errs.New(kindOr(err, errs.OS), "%s cannot be written: %w", m.where(i), err)
 	}
-	_ = meta
 	return nil
 }
 

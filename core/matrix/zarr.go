@@ -1,27 +1,23 @@
 package matrix
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
-	"numpywren/core/blob"
-	"numpywren/core/errs"
 	"numpywren/core/tile"
 )
 
 // Meta is the metadata of a Zarr v3 array (zarr-specs.readthedocs.io, core protocol 3.0): a regular chunk grid and the codecs
-// that a tile can be read through without a library of compressors.
+// that a tile can be read through with Go's own library.
 type Meta struct {
 	Shape, Chunk []int64
 	DType        tile.DType
+	Fill         []byte // the element of chunks that do not exist, little endian; nil is zero
 	Coding       tile.Coding
+	Gzip         bool   // the coded chunk is compressed
 	Separator    string // of chunk keys: "/" or "."
 	V2Keys       bool   // chunk keys without the leading "c"
 	Attrs        map[string]any
@@ -32,257 +28,157 @@ func NewMeta(shape, chunk []int64, d tile.DType) *Meta {
 	return &Meta{Shape: shape, Chunk: chunk, DType: d, Coding: tile.Ours, Separator: "/"}
 }
 
+// ours says whether chunks are in the coding that tiles are written in.
+func (m *Meta) ours() bool {
+	return m.Coding.Order == nil && m.Coding.Checksum && !m.Gzip && m.Fill == nil
+}
+
 // ChunkKey is the key of the chunk at idx, below the array's own.
 func (m *Meta) ChunkKey(idx []int64) string {
-	var b strings.Builder
-	if !m.V2Keys {
-		b.WriteString("c")
-	} else if len(idx) == 0 {
+	if m.V2Keys && len(idx) == 0 {
 		return "0"
+	}
+	b := make([]byte, 0, 32)
+	if !m.V2Keys {
+		b = append(b, 'c')
 	}
 	for d, i := range idx {
 		if d > 0 || !m.V2Keys {
-			b.WriteString(m.Separator)
+			b = append(b, m.Separator...)
 		}
-		b.WriteString(strconv.FormatInt(i, 10))
+		b = strconv.AppendInt(b, i, 10)
 	}
-	return b.String()
+	return string(b)
 }
 
+// named is an extension point of the specification: a name alone, or an object with a configuration.
 type named struct {
 	Name          string         `json:"name"`
 	Configuration map[string]any `json:"configuration,omitempty"`
 }
 
+func (n *named) UnmarshalJSON(text []byte) error {
+	if json.Unmarshal(text, &n.Name) == nil {
+		return nil
+	}
+	type plain named
+	return json.Unmarshal(text, (*plain)(n))
+}
+
+// document is zarr.json.
 type document struct {
-	ZarrFormat int             `json:"zarr_format"`
-	NodeType   string          `json:"node_type"`
-	Shape      []int64         `json:"shape"`
-	DataType   json.RawMessage `json:"data_type"`
-	ChunkGrid  struct {
-		Name          string `json:"name"`
-		Configuration struct {
-			ChunkShape []int64 `json:"chunk_shape"`
-		} `json:"configuration"`
-	} `json:"chunk_grid"`
-	ChunkKeyEncoding struct {
-		Name          string `json:"name"`
-		Configuration struct {
-			Separator string `json:"separator,omitempty"`
-		} `json:"configuration"`
-	} `json:"chunk_key_encoding"`
+	ZarrFormat          int             `json:"zarr_format"`
+	NodeType            string          `json:"node_type"`
+	Shape               []int64         `json:"shape"`
+	DataType            json.RawMessage `json:"data_type"`
+	ChunkGrid           named           `json:"chunk_grid"`
+	ChunkKeyEncoding    named           `json:"chunk_key_encoding"`
 	FillValue           json.RawMessage `json:"fill_value"`
 	Codecs              []named         `json:"codecs"`
 	Attributes          map[string]any  `json:"attributes,omitempty"`
 	StorageTransformers []any           `json:"storage_transformers,omitempty"`
+	DimensionNames      []any           `json:"dimension_names,omitempty"`
 }
 
 // Marshal is the text of zarr.json.
 func (m *Meta) Marshal() ([]byte, error) {
-	doc := document{ZarrFormat: 3, NodeType: "array", Shape: m.Shape, Attributes: m.Attrs}
-	if doc.Shape == nil {
-		doc.Shape = []int64{}
+	keys := "default"
+	if m.V2Keys {
+		keys = "v2"
 	}
-	doc.DataType, _ = json.Marshal(m.DType.String())
-	doc.ChunkGrid.Name = "regular"
-	doc.ChunkGrid.Configuration.ChunkShape = append([]int64{}, m.Chunk...)
-	doc.ChunkKeyEncoding.Name = "default"
-	doc.ChunkKeyEncoding.Configuration.Separator = m.Separator
-	doc.FillValue = json.RawMessage(fillZero(m.DType))
-	if len(m.Shape) > 1 && m.Coding.ColumnMajor {
-		order := make([]int, len(m.Shape))
-		for d := range order {
-			order[d] = len(order) - 1 - d
-		}
+	doc := document{
+		ZarrFormat:       3,
+		NodeType:         "array",
+		Shape:            append([]int64{}, m.Shape...),
+		ChunkGrid:        named{"regular", map[string]any{"chunk_shape": append([]int64{}, m.Chunk...)}},
+		ChunkKeyEncoding: named{keys, map[string]any{"separator": m.Separator}},
+		Attributes:       m.Attrs,
+	}
+	var err error
+	if doc.DataType, err = json.Marshal(m.DType.String()); err != nil {
+		return nil, err
+	}
+	if doc.FillValue, err = json.Marshal(m.fillJSON()); err != nil {
+		return nil, err
+	}
+	if order := m.order(); !slices.IsSorted(order) {
 		doc.Codecs = append(doc.Codecs, named{"transpose", map[string]any{"order": order}})
 	}
 	doc.Codecs = append(doc.Codecs, named{"bytes", map[string]any{"endian": "little"}})
 	if m.Coding.Checksum {
 		doc.Codecs = append(doc.Codecs, named{Name: "crc32c"})
 	}
+	if m.Gzip {
+		doc.Codecs = append(doc.Codecs, named{"gzip", map[string]any{"level": 5}})
+	}
 	return json.MarshalIndent(doc, "", "  ")
 }
 
-func fillZero(d tile.DType) string {
-	switch d {
+// order is the transpose codec's: the dimensions from the slowest to the fastest.
+func (m *Meta) order() []int {
+	if m.Coding.Order != nil {
+		return m.Coding.Order
+	}
+	order := make([]int, len(m.Shape))
+	for d := range order {
+		order[d] = len(order) - 1 - d
+	}
+	return order
+}
+
+// fillJSON is the fill value as zarr.json has it.
+func (m *Meta) fillJSON() any {
+	p := m.Fill
+	if p == nil {
+		p = make([]byte, m.DType.Size())
+	}
+	switch m.DType {
 	case tile.Bool:
-		return "false"
+		return p[0] != 0
 	case tile.Float32, tile.Float64:
-		return "0.0"
+		return floatJSON(p)
 	case tile.Complex64, tile.Complex128:
-		return "[0.0, 0.0]"
+		return []any{floatJSON(p[:len(p)/2]), floatJSON(p[len(p)/2:])}
 	case tile.Pair:
-		return "[" + strings.TrimSuffix(strings.Repeat("0,", 16), ",") + "]"
-	}
-	return "0"
-}
-
-// ParseMeta reads the text of a zarr.json and refuses what cannot be read right.
-func ParseMeta(text []byte) (*Meta, error) {
-	var doc document
-	if err := json.Unmarshal(text, &doc); err != nil {
-		return nil, errs.New(errs.Value, "zarr.json is corrupt: %w", err)
-	}
-	if doc.ZarrFormat != 3 || doc.NodeType != "array" {
-		return nil, errs.New(errs.Value, "zarr.json describes a %q of format %d: only an array of Zarr format 3 can be opened", doc.NodeType, doc.ZarrFormat)
-	}
-	m := &Meta{Shape: doc.Shape, Chunk: doc.ChunkGrid.Configuration.ChunkShape, Attrs: doc.Attributes}
-	steps := []func(*document) error{m.parseGrid, m.parseType, m.parseKeys, m.parseCodecs}
-	for _, step := range steps {
-		if err := step(&doc); err != nil {
-			return nil, err
+		list := make([]int, len(p))
+		for k, b := range p {
+			list[k] = int(b)
 		}
+		return list
+	case tile.Uint8, tile.Uint16, tile.Uint32, tile.Uint64:
+		return bitsOf(p)
 	}
-	return m, nil
+	shift := 64 - 8*len(p)
+	return int64(bitsOf(p)<<shift) >> shift
 }
 
-func (m *Meta) parseGrid(doc *document) error {
-	if doc.ChunkGrid.Name != "regular" || len(m.Chunk) != len(m.Shape) {
-		return errs.New(errs.Value, "zarr.json: chunk grid %q with chunks %v for the shape %v: only a regular grid can be read", doc.ChunkGrid.Name, m.Chunk, m.Shape)
+func bitsOf(p []byte) uint64 {
+	bits := uint64(0)
+	for k, b := range p {
+		bits |= uint64(b) << (8 * k)
 	}
-	if len(m.Shape) > MaxIndex {
-		return errs.New(errs.Value, "zarr.json: %d dimensions, at most %d can be read", len(m.Shape), MaxIndex)
-	}
-	size := int64(1)
-	for d := range m.Shape {
-		if m.Shape[d] < 0 || m.Chunk[d] < 1 {
-			return errs.New(errs.Value, "zarr.json: shape %v with chunks %v", m.Shape, m.Chunk)
-		}
-		if size > (1<<40)/m.Chunk[d] {
-			return errs.New(errs.Value, "zarr.json: chunks of shape %v are too large", m.Chunk)
-		}
-		size *= m.Chunk[d]
-	}
-	if len(doc.StorageTransformers) > 0 {
-		return errs.New(errs.Value, "zarr.json: storage transformers cannot be read")
-	}
-	return nil
+	return bits
 }
 
-func (m *Meta) parseType(doc *document) error {
-	var name string
-	if err := json.Unmarshal(doc.DataType, &name); err != nil {
-		return errs.New(errs.Type, "zarr.json: data type %s cannot be read", doc.DataType)
+// floatJSON writes a number that JSON lacks by its name, or by its bits in hexadecimal.
+func floatJSON(p []byte) any {
+	bits := bitsOf(p)
+	f := math.Float64frombits(bits)
+	if len(p) == 4 {
+		f = float64(math.Float32frombits(uint32(bits)))
 	}
-	var err error
-	if m.DType, err = tile.ParseDType(name); err != nil {
-		return err
+	switch {
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	case bits == nanBits[len(p)]:
+		return "NaN"
+	case f != f:
+		text := strconv.FormatUint(bits, 16)
+		return "0x" + strings.Repeat("0", 2*len(p)-len(text)) + text
+	case f == 0 && bits == 0:
+		return json.RawMessage("0.0")
 	}
-	fill := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" \n\t[],.", r) {
-			return -1
-		}
-		return r
-	}, string(doc.FillValue))
-	if strings.Trim(fill, "0") != "" && fill != "false" {
-		return errs.New(errs.Value, "zarr.json: fill_value %s: only arrays whose missing chunks are zeros can be read", doc.FillValue)
-	}
-	return nil
+	return f
 }
-
-func (m *Meta) parseKeys(doc *document) error {
-	m.Separator = doc.ChunkKeyEncoding.Configuration.Separator
-	switch doc.ChunkKeyEncoding.Name {
-	case "default":
-		if m.Separator == "" {
-			m.Separator = "/"
-		}
-	case "v2":
-		m.V2Keys = true
-		if m.Separator == "" {
-			m.Separator = "."
-		}
-	default:
-		return errs.New(errs.Value, "zarr.json: chunk key encoding %q is unknown", doc.ChunkKeyEncoding.Name)
-	}
-	if m.Separator != "/" && m.Separator != "." {
-		return errs.New(errs.Value, "zarr.json: separator %q is neither '/' nor '.'", m.Separator)
-	}
-	return nil
-}
-
-func (m *Meta) parseCodecs(doc *document) error {
-	seenBytes := false
-	for _, c := range doc.Codecs {
-		switch {
-		case c.Name == "transpose" && !seenBytes:
-			order, err := transposeOrder(c, len(m.Shape))
-			if err != nil {
-				return err
-			}
-			m.Coding.ColumnMajor = len(order) > 1 && order[0] > order[1]
-		case c.Name == "bytes" && !seenBytes:
-			seenBytes = true
-			if endian := c.Configuration["endian"]; endian != nil && endian != "little" {
-				return errs.New(errs.Value, "zarr.json: %v-endian bytes cannot be read: write the array little-endian", endian)
-			}
-		case c.Name == "crc32c" && seenBytes && !m.Coding.Checksum:
-			m.Coding.Checksum = true
-		default:
-			return errs.New(errs.Value, "zarr.json: codec %q cannot be read: write the array without compression, with the codecs bytes, transpose and crc32c", c.Name)
-		}
-	}
-	if !seenBytes {
-		return errs.New(errs.Value, "zarr.json: no bytes codec")
-	}
-	return nil
-}
-
-// transposeOrder accepts the two orders that a tile can be read in: none, and all dimensions reversed.
-func transposeOrder(c named, ndim int) ([]int, error) {
-	list, _ := c.Configuration["order"].([]any)
-	var order, up, down []int
-	for d, x := range list {
-		f, _ := x.(float64)
-		order, up, down = append(order, int(f)), append(up, d), append(down, len(list)-1-d)
-	}
-	if len(order) != ndim || !slices.Equal(order, up) && !slices.Equal(order, down) {
-		return nil, errs.New(errs.Value, "zarr.json: transpose order %v of a %d-dimensional array: only the reversed order can be read", c.Configuration["order"], ndim)
-	}
-	return order, nil
-}
-
-var errNoMeta = errors.New("no zarr.json")
-
-// LoadMeta reads the array's zarr.json.
-func (c *Chunks) LoadMeta(ctx context.Context) (*Meta, error) {
-	text, err := c.Store.ReadAll(ctx, c.Prefix+"zarr.json")
-	if errors.Is(err, blob.ErrNotExist) {
-		return nil, errNoMeta
-	}
-	if err != nil {
-		return nil, err
-	}
-	meta, err := ParseMeta(text)
-	if err != nil {
-		return nil, errs.New(kindOr(err, errs.Value), "%s%w", c.Prefix, err)
-	}
-	return meta, nil
-}
-
-// SaveMeta writes the array's zarr.json.
-func (c *Chunks) SaveMeta(ctx context.Context) error {
-	text, err := c.Meta.Marshal()
-	if err != nil {
-		return err
-	}
-	return c.Store.PutBytes(ctx, c.Prefix+"zarr.json", text, blob.PutOptions{})
-}
-
-// read fills t from the chunk at key.
-func (c *Chunks) read(ctx context.Context, key string, chunk []int64, t *tile.Tile) error {
-	r, err := c.Store.Get(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if err := tile.Decode(r, chunk, c.Meta.Coding, t); err != nil {
-		return fmt.Errorf("%s: %w", key, err)
-	}
-	return nil
-}
-
-var (
-	_ = bytes.NewReader
-	_ io.Reader
-)

@@ -100,13 +100,10 @@ func encodePadded(t *Tile, chunk []int64, write func([]byte) error) error {
 	buf := pieces.Get().(*[piece]byte)
 	defer pieces.Put(buf)
 	size, order := int64(t.DType.Size()), Ours.order(len(chunk))
-	return bands(chunk, order, piece/size, func(start, extent []int64) error {
+	return Bands(chunk, order, piece/size, func(start, extent []int64) error {
 		part := buf[:elements(extent)*size]
 		clear(part)
-		if shape := overlap(t.Shape, start, extent); shape != nil {
-			strides := Strides(t.Shape, nil, t.DType)
-			Copy(part, Strides(extent, order, t.DType), t.Bytes()[offset(start, strides):], strides, shape, t.DType)
-		}
+		t.GetBox(part, order, start, extent)
 		return write(part)
 	})
 }
@@ -114,14 +111,23 @@ func encodePadded(t *Tile, chunk []int64, write func([]byte) error) error {
 // Decode reads a chunk of the given shape and coding, and keeps what lies within the tile's shape. The errors about a chunk
 // that is not as long as it should be, or not what was written (ErrChecksum), are of the kind errs.Value and tell the sizes.
 func Decode(r io.Reader, chunk []int64, c Coding, t *Tile) error {
+	if !slices.Equal(t.Shape, chunk) || !c.columnMajor(chunk) {
+		return DecodePart(r, chunk, c, t.DType, make([]int64, len(chunk)), t)
+	}
 	d := &decoder{r: r, size: c.Size(t.DType, chunk)}
-	if slices.Equal(t.Shape, chunk) && c.columnMajor(chunk) {
-		for part := range slices.Chunk(t.Bytes(), piece) {
-			if err := d.read(part); err != nil {
-				return err
-			}
+	for part := range slices.Chunk(t.Bytes(), piece) {
+		if err := d.read(part); err != nil {
+			return err
 		}
-	} else if err := d.strided(chunk, c.order(len(chunk)), t); err != nil {
+	}
+	return d.end(c.Checksum)
+}
+
+// DecodePart is Decode for a tile that lies anywhere in or across the chunk: at is where the chunk's first element lies,
+// counted from the tile's first, and may be negative. Elements of type from are widened to the tile's.
+func DecodePart(r io.Reader, chunk []int64, c Coding, from DType, at []int64, t *Tile) error {
+	d := &decoder{r: r, size: c.Size(from, chunk)}
+	if err := d.strided(chunk, c.order(len(chunk)), from, at, t); err != nil {
 		return err
 	}
 	return d.end(c.Checksum)
@@ -147,20 +153,27 @@ func (d *decoder) read(p []byte) error {
 	return nil
 }
 
-// strided reads a chunk of any order through a small buffer into the tile.
-func (d *decoder) strided(chunk []int64, order []int, t *Tile) error {
-	buf := pieces.Get().(*[piece]byte)
+// strided reads a chunk of any order through small buffers into the tile.
+func (d *decoder) strided(chunk []int64, order []int, from DType, at []int64, t *Tile) error {
+	buf, wide := pieces.Get().(*[piece]byte), pieces.Get().(*[piece]byte)
 	defer pieces.Put(buf)
-	size := int64(t.DType.Size())
-	return bands(chunk, order, piece/size, func(start, extent []int64) error {
+	defer pieces.Put(wide)
+	size, wideSize := int64(from.Size()), int64(t.DType.Size())
+	lo := make([]int64, len(chunk))
+	return Bands(chunk, order, piece/max(size, wideSize), func(start, extent []int64) error {
 		part := buf[:elements(extent)*size]
 		if err := d.read(part); err != nil {
 			return err
 		}
-		if shape := overlap(t.Shape, start, extent); shape != nil {
-			strides := Strides(t.Shape, nil, t.DType)
-			Copy(t.Bytes()[offset(start, strides):], strides, part, Strides(extent, order, t.DType), shape, t.DType)
+		if from != t.DType {
+			narrow := part
+			part = wide[:elements(extent)*wideSize]
+			Convert(part, t.DType, narrow, from)
 		}
+		for k := range lo {
+			lo[k] = at[k] + start[k]
+		}
+		t.PutBox(part, order, lo, extent)
 		return nil
 	})
 }
@@ -183,61 +196,4 @@ func (d *decoder) end(checksum bool) error {
 		return err
 	}
 	return nil
-}
-
-// bands cuts a chunk into boxes of at most most elements that follow each other in its bytes, and calls f for each.
-func bands(chunk []int64, order []int, most int64, f func(start, extent []int64) error) error {
-	start, extent := make([]int64, len(chunk)), make([]int64, len(chunk))
-	for d := range extent {
-		extent[d] = 1
-	}
-	// Whole are the fastest dimensions that fit completely; the next one is cut, those before it go one by one.
-	cut, inner := len(order)-1, int64(1)
-	for ; cut > 0 && inner*chunk[order[cut]] <= most; cut-- {
-		inner *= chunk[order[cut]]
-		extent[order[cut]] = chunk[order[cut]]
-	}
-	if len(order) == 0 {
-		return f(start, extent)
-	}
-	step := most / inner
-	for {
-		at := order[cut]
-		for start[at] = 0; start[at] < chunk[at]; start[at] += step {
-			extent[at] = min(step, chunk[at]-start[at])
-			if err := f(start, extent); err != nil {
-				return err
-			}
-		}
-		start[at] = 0
-		k := cut - 1
-		for ; k >= 0; k-- {
-			if start[order[k]]++; start[order[k]] < chunk[order[k]] {
-				break
-			}
-			start[order[k]] = 0
-		}
-		if k < 0 {
-			return nil
-		}
-	}
-}
-
-// overlap is the extent of the box that lies within the shape; nil when none does.
-func overlap(shape, start, extent []int64) []int64 {
-	out := make([]int64, len(shape))
-	for d := range shape {
-		if out[d] = min(extent[d], shape[d]-start[d]); out[d] <= 0 {
-			return nil
-		}
-	}
-	return out
-}
-
-func offset(start, strides []int64) int64 {
-	n := int64(0)
-	for d, s := range start {
-		n += s * strides[d]
-	}
-	return n
 }
