@@ -55,6 +55,9 @@ func (b *builder) diagonal(x *Node, k int64) *Node {
 	if n == 0 {
 		return b.full(grid.Grid{{Len: 0, Block: 1}}, int64(0), x.dtype)
 	}
+	if n == 1 { // one element
+		return b.squeeze(b.window(x, o.Start[:], grid.Grid{unit, unit}), []int{1})
+	}
 	axis := grid.Axis{Len: n, Block: min(x.grid[0].Block, x.grid[1].Block, n)}
 	return b.keep(makeNode(o, b.op, grid.Grid{axis}, x.dtype, []*Node{x}))
 }
@@ -76,13 +79,7 @@ func (o diagOp) emit(l *lowering, n *Node, name string) {
 	}
 	tile, blocks := "", l.axesOf(square, []string{i, i})
 	if aligned {
-		idx := []string{i, i}
-		for d, side := range x.grid {
-			if side.Len == 1 {
-				idx[d] = "0"
-			}
-		}
-		tile, blocks = l.ref(x, idx), l.axesOf(x.grid, idx)
+		tile, blocks = l.ref(x, []string{i, i}), l.axesOf(x.grid, []string{i, i})
 	} else {
 		tile = l.assemble(x, o.Start[:], square, []string{i, i})
 	}

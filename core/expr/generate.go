@@ -75,7 +75,11 @@ func fullText(value any, dtype string) (string, error) {
 		case !exact:
 			n = int64(v)
 		}
-		return strconv.FormatInt(n, 10), fits(n, dtype)
+		text := strconv.FormatInt(n, 10)
+		if n == math.MinInt64 { // programs have numbers with a sign before them, and this one's does not fit
+			text = strconv.Quote(text)
+		}
+		return text, fits(n, dtype)
 	}
 	return floatText(v), nil
 }
@@ -213,6 +217,11 @@ func applyArange(b *builder, p *params) (*Node, error) {
 	g, err := generated(p, []int64{n}, dtype)
 	if err != nil {
 		return nil, err
+	}
+	for _, v := range []any{start, step} {
+		if v == any(int64(math.MinInt64)) {
+			return nil, b.refuse("start=%v and step=%v: -2**63 is not supported", start, step)
+		}
 	}
 	after := make([]string, 2)
 	if after[0], err = fullText(start, dtype); err != nil {

@@ -102,7 +102,7 @@ func TestArange(t *testing.T) {
 		{int64(0), int64(10), int64(3), 4, int64Type},
 		{int64(10), int64(0), int64(-3), 4, int64Type},
 		{int64(0), int64(10), int64(-1), 0, int64Type},
-		{int64(-1 << 63), int64(1<<63 - 1), int64(1 << 62), 4, int64Type},
+		{int64(1 - 1<<63), int64(1<<63 - 1), int64(1 << 62), 4, int64Type},
 		{0.0, 0.3, 0.1, 3, float64Type},
 		{1.0, 1.3, 0.1, 4, float64Type},
 		{int64(0), 2.5, int64(1), 3, float64Type},

@@ -72,7 +72,7 @@ func TestUserProgramRefused(t *testing.T) {
 		{dict{"source": userProgram, "scalars": dict{"n": int64(1)}}, []*Node{x, x}, errs.Type,
 			`program pair has no scalar "n": a scalar is a parameter with a default, n=1`},
 		{dict{"source": userProgram, "scalars": dict{"shift": 1.5}}, []*Node{x, x}, errs.Type, "program pair: shift=1.5 is not an integer"},
-		{dict{"source": "def f(A):\n    S[0, 0, 0] = copy(A[0, 0])\n    return S\n", "filename": "f.lp"}, []*Node{x}, errs.Value,
+		{dict{"source": "def f(A):\n    for i in range(2):\n        S[i, 0, 0] = copy(A[0, 0])\n    return S\n", "filename": "f.lp"}, []*Node{x}, errs.Value,
 			"f.lp:1:1: program f returns S, whose indices are not those of the blocks of an array: return a matrix that is written as S[i, j]"},
 	} {
 		_, err := applyUser(t, c.p, c.args...)

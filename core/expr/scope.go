@@ -74,10 +74,10 @@ func (s *scope) labelArgs() string {
 	return b.String()
 }
 
-// tileRef is a tile in the text. One without dimensions has the empty tuple for an index, as in NumPy.
+// tileRef is a tile in the text. An array without dimensions is its one tile, A[0].
 func tileRef(matrix string, idx []string) string {
 	if len(idx) == 0 {
-		return matrix + "[()]"
+		return matrix + "[0]"
 	}
 	return matrix + "[" + strings.Join(idx, ", ") + "]"
 }
