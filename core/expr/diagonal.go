@@ -50,6 +50,7 @@ func (b *builder) diagonalMatrix(x *Node, k int64) (*Node, error) {
 
 // diagonal is the k-th diagonal of a matrix.
 func (b *builder) diagonal(x *Node, k int64) *Node {
+	k = clampDiagonal(k, x.grid)
 	o := diagOp{Start: [2]int64{max(0, -k), max(0, k)}}
 	n := max(0, min(x.grid[0].Len-o.Start[0], x.grid[1].Len-o.Start[1]))
 	if n == 0 {
@@ -100,7 +101,8 @@ func applyTrace(b *builder, x *Node, p *params) (*Node, error) {
 
 // applyTri is tril and triu.
 func applyTri(b *builder, x *Node, p *params) (*Node, error) {
-	o := triOp{Uplo: "L", K: p.int("k", 0)}
+	k := p.int("k", 0)
+	o := triOp{Uplo: "L"}
 	if b.op == "triu" {
 		o.Uplo = "U"
 	}
@@ -110,6 +112,7 @@ func applyTri(b *builder, x *Node, p *params) (*Node, error) {
 	if x.ndim() != 2 {
 		return nil, b.refuse("an array of shape %s: a matrix is needed", shapeText(x.Shape()))
 	}
+	o.K = clampDiagonal(k, x.grid)
 	return b.keep(makeNode(o, b.op, x.grid, x.dtype, []*Node{x})), nil
 }
 

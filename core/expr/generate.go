@@ -76,13 +76,16 @@ func fullText(value any, dtype string) (string, error) {
 			n = int64(v)
 		}
 		text := strconv.FormatInt(n, 10)
-		if n == math.MinInt64 { // programs have numbers with a sign before them, and this one's does not fit
+		if isLarge(n) {
 			text = strconv.Quote(text)
 		}
 		return text, fits(n, dtype)
 	}
 	return floatText(v), nil
 }
+
+// isLarge says whether programs cannot have an integer as a number, only as a string.
+func isLarge(n int64) bool { return n <= -1<<40 || n >= 1<<40 }
 
 // floatText is a number of programs that is a float, whatever its value.
 func floatText(v float64) string {
@@ -146,8 +149,11 @@ func applyEye(b *builder, p *params) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.generate(genOp{Kernel: "eye", After: fmt.Sprintf("k=%d", k)}, g, dtype), nil
+	return b.generate(genOp{Kernel: "eye", After: fmt.Sprintf("k=%d", clampDiagonal(k, g))}, g, dtype), nil
 }
+
+// clampDiagonal is the number of a diagonal, of those outside of the matrix the nearest.
+func clampDiagonal(k int64, g grid.Grid) int64 { return min(max(k, -g[0].Len), g[1].Len) }
 
 func applyUniform(b *builder, p *params) (*Node, error) { return b.random(p, "low", 0, "high", 1) }
 
@@ -219,8 +225,8 @@ func applyArange(b *builder, p *params) (*Node, error) {
 		return nil, err
 	}
 	for _, v := range []any{start, step} {
-		if v == any(int64(math.MinInt64)) {
-			return nil, b.refuse("start=%v and step=%v: -2**63 is not supported", start, step)
+		if n, isInt := v.(int64); isInt && isLarge(n) && !isFloat(dtype) {
+			return nil, b.refuse("start=%v and step=%v: integers from 2**40 on are not supported", start, step)
 		}
 	}
 	after := make([]string, 2)
