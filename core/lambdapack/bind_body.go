@@ -151,6 +151,8 @@ func (b *bodyBinder) arg(letter byte, n Node) Expr {
 			return &Str{v}
 		case float64:
 			return &Num{v}
+		case int64: // of any size: it is no index
+			return &Int{affine.Const(v)}
 		case bool:
 			if v {
 				return &Int{affine.Const(1)}
@@ -280,6 +282,11 @@ func (b *bodyBinder) attr(n *Apply, spec *AttrSpec, a Attr) any {
 	lit, isLiteral := a.Value.(*Literal)
 	switch spec.Default.(type) {
 	case int64:
+		if isLiteral {
+			if v, ok := lit.Value.(int64); ok {
+				return v
+			}
+		}
 		return b.b.constant(a.Value, &b.sc)
 	case float64:
 		if isLiteral {

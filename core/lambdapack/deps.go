@@ -125,23 +125,27 @@ func (p *Plan) reading(st *Statement, x []int64, tile *Tile) bool {
 func (p *Plan) Readers(x Tile) iter.Seq[Task] {
 	return func(yield func(Task) bool) {
 		x := p.stored(x)
-		for n, r := range p.readers[x.Matrix] {
-			if !p.eachReader(n, r, &x, yield) {
+		list := p.readers[x.Matrix]
+		from := 0 // the first read of the same statement
+		for n, r := range list {
+			if list[from].st != r.st {
+				from = n
+			}
+			if !eachReader(list[from:n], r, &x, yield) {
 				return
 			}
 		}
 	}
 }
 
-// eachReader visits the tasks that read x through r and not through a read before it; r is number n of those of its matrix.
-func (p *Plan) eachReader(n int, r *read, x *Tile, yield func(Task) bool) bool {
+// eachReader visits the tasks that read x through r, and not through the earlier reads of the same statement.
+func eachReader(earlier []*read, r *read, x *Tile, yield func(Task) bool) bool {
 	idx := x.I[:len(r.index)]
 	nst := len(r.st.Vars)
-	earlier := p.readers[x.Matrix][:n]
 	var first [maxVars]int64
 	for y := range r.find().All(idx) {
 		dup := !r.sole && r.at(y[:nst], idx, first[:len(y)]) && !slices.Equal(first[:len(y)], y)
-		for k := len(earlier) - 1; k >= 0 && !dup && earlier[k].st == r.st; k-- {
+		for k := 0; k < len(earlier) && !dup; k++ {
 			dup = earlier[k].at(y[:nst], idx, first[:len(earlier[k].dom.Loops)])
 		}
 		if !dup && !yield(taskAt(r.st.ID, y[:nst])) {
@@ -151,29 +155,61 @@ func (p *Plan) eachReader(n int, r *read, x *Tile, yield func(Task) bool) bool {
 	return true
 }
 
-// manyReaders is from where on readers are counted by a formula.
+// manyReaders is how many readers within one statement are counted one by one before a formula is used.
 const manyReaders = 256
 
 // NumReaders is how many tasks read the tile.
 func (p *Plan) NumReaders(x Tile) int64 {
 	x = p.stored(x)
 	total := int64(0)
-	list := p.readers[x.Matrix]
-	for n, r := range list {
-		alone := r.sole && !r.comprehends() && (n == 0 || list[n-1].st != r.st)
-		count := int64(0)
-		finished := p.eachReader(n, r, &x, func(Task) bool {
+	for list, n := p.readers[x.Matrix], 0; n < len(list); {
+		end := n + 1 // of the reads of the same statement
+		for end < len(list) && list[end].st == list[n].st {
+			end++
+		}
+		total += p.countReaders(list[n:end], &x)
+		n = end
+	}
+	return total
+}
+
+// countReaders is how many instances of one statement, to which the reads belong, read the tile.
+func (p *Plan) countReaders(reads []*read, x *Tile) int64 {
+	formula := len(reads) <= 3
+	for _, r := range reads {
+		formula = formula && r.sole && !r.comprehends()
+	}
+	count := int64(0)
+	for n, r := range reads {
+		finished := eachReader(reads[:n], r, x, func(Task) bool {
 			count++
-			return !alone || count < manyReaders
+			return !formula || count < manyReaders
 		})
 		if !finished {
-			dom := with(&r.dom)
+			return countUnion(reads, x)
+		}
+	}
+	return count
+}
+
+// countUnion counts the points of a statement at which one of the reads, outside of comprehensions, comes to the tile: by
+// inclusion and exclusion.
+func countUnion(reads []*read, x *Tile) int64 {
+	total := int64(0)
+	for subset := 1; subset < 1<<len(reads); subset++ {
+		dom := affine.Domain{Loops: reads[0].dom.Loops}
+		sign := int64(-1)
+		for n, r := range reads {
+			if subset>>n&1 == 0 {
+				continue
+			}
+			sign = -sign
+			dom.Conds = append(dom.Conds, r.dom.Conds...)
 			for d, e := range r.index {
 				dom.Conds = append(dom.Conds, affine.Cond{E: e.Sub(affine.Const(x.I[d])), Op: affine.EQ})
 			}
-			count = dom.Count()
 		}
-		total += count
+		total += sign * dom.Count()
 	}
 	return total
 }
