@@ -150,10 +150,14 @@ func (e *Executor) runProgram(ctx context.Context, j *Job, nodes []*expr.Node, w
 	j.runs(run)
 	<-run.Done()
 	err = run.Err()
-	for k := range matrices {
-		if p.plan.Matrices[k].Role == lambdapack.RoleTemp && matrices[k] != nil {
-			e.space.Forget(matrices[k])
+	for k, m := range matrices {
+		if p.plan.Matrices[k].Role != lambdapack.RoleTemp || m == nil {
+			continue
 		}
+		if err == nil && m.Durable {
+			err = e.space.Flush(ctx, m)
+		}
+		e.space.Forget(m)
 	}
 	if err == nil {
 		err = e.flush(ctx, outs)

@@ -5,22 +5,22 @@ import (
 	"numpywren/core/lambdapack"
 )
 
-// bits is a set of numbers, in pages that are made when they are needed: a job of a billion tasks of which few are done costs
+// bitset is a set of numbers, in pages that are made when they are needed: a job of a billion tasks of which few are done costs
 // what those few cost.
-type bits struct{ pages map[int64]*[pageWords]uint64 }
+type bitset struct{ pages map[int64]*[pageWords]uint64 }
 
 const (
 	pageWords = 64
 	pageBits  = pageWords * 64
 )
 
-func (b *bits) has(n int64) bool {
+func (b *bitset) has(n int64) bool {
 	p := b.pages[n/pageBits]
 	return p != nil && p[n%pageBits/64]>>(n%64)&1 == 1
 }
 
 // add says whether n is new.
-func (b *bits) add(n int64) bool {
+func (b *bitset) add(n int64) bool {
 	if b.pages == nil {
 		b.pages = map[int64]*[pageWords]uint64{}
 	}
@@ -60,11 +60,11 @@ func (b *box) number(i *[lambdapack.MaxIndex]int64) int64 {
 // marked is a set of tiles or of tasks: one box and its bits for each matrix or statement.
 type marked struct {
 	boxes []box
-	bits  []bits
+	bits  []bitset
 }
 
 func tilesOf(p *lambdapack.Plan) *marked {
-	m := &marked{bits: make([]bits, len(p.Matrices))}
+	m := &marked{bits: make([]bitset, len(p.Matrices))}
 	for k := range p.Matrices {
 		m.boxes = append(m.boxes, newBox(p.Matrices[k].Low, p.Matrices[k].High))
 	}
@@ -72,7 +72,7 @@ func tilesOf(p *lambdapack.Plan) *marked {
 }
 
 func tasksOf(p *lambdapack.Plan) *marked {
-	m := &marked{bits: make([]bits, len(p.Statements))}
+	m := &marked{bits: make([]bitset, len(p.Statements))}
 	for _, s := range p.Statements {
 		low, high := make([]int64, len(s.Vars)), make([]int64, len(s.Vars))
 		for v := range s.Vars {

@@ -131,7 +131,7 @@ func (w *world) act(a *actor) {
 
 // result is what comes of an action, with the troubles that do not kill.
 func (w *world) result(a *actor) scheduler.Result {
-	r := scheduler.Result{Stop: w.chance(w.Faults.Stop)}
+	r := scheduler.Result{Stop: a.delivery.Attempt > 1 || w.chance(w.Faults.Stop)} // a task that kills must not take chains along
 	op := a.action.Op
 	switch {
 	case op == scheduler.Ack || op == scheduler.Drop || op == scheduler.Release || op == scheduler.Fail:

@@ -167,7 +167,7 @@ func TestPoison(t *testing.T) {
 		c := Config{Seed: seed, Workers: 3, Width: 2, Jitter: 1, MaxReceive: 4, Steps: 100_000, Options: scheduler.Options{Chain: seed%2 == 0}}
 		c.Faults.Poison = func(t Task) bool { return t.Stmt == 1 && t.I[1] == 3 }
 		r := run(t, cholesky(5), c)
-		if r.Failure() == nil || r.Crashes != 4 {
+		if r.Failure() == nil || r.Crashes < 4 || r.Crashes > 8 { // in its own message 4 times, and at the end of chains before
 			t.Fatalf("seed %d: %v after %d crashes", seed, r.Failure(), r.Crashes)
 		}
 	}
