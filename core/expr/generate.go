@@ -76,16 +76,13 @@ func fullText(value any, dtype string) (string, error) {
 			n = int64(v)
 		}
 		text := strconv.FormatInt(n, 10)
-		if isLarge(n) {
+		if n == math.MinInt64 { // programs read a sign and a number, which is too large
 			text = strconv.Quote(text)
 		}
 		return text, fits(n, dtype)
 	}
 	return floatText(v), nil
 }
-
-// isLarge says whether programs cannot have an integer as a number, only as a string.
-func isLarge(n int64) bool { return n <= -1<<40 || n >= 1<<40 }
 
 // floatText is a number of programs that is a float, whatever its value.
 func floatText(v float64) string {
@@ -225,8 +222,8 @@ func applyArange(b *builder, p *params) (*Node, error) {
 		return nil, err
 	}
 	for _, v := range []any{start, step} {
-		if n, isInt := v.(int64); isInt && isLarge(n) && !isFloat(dtype) {
-			return nil, b.refuse("start=%v and step=%v: integers from 2**40 on are not supported", start, step)
+		if v == any(int64(math.MinInt64)) && !isFloat(dtype) {
+			return nil, b.refuse("start=%v and step=%v: -2**63 is not supported", start, step)
 		}
 	}
 	after := make([]string, 2)

@@ -6,7 +6,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"numpywren/core/errs"
+	"numpywren/core/lambdapack"
 )
+
+// A program as it stands in a Python function: decorated, indented, on few lines, with names that contain one another.
+const indentedProgram = `    @npywren.lambdapack(
+        option=1)
+    def pairs(A):
+        pair = mine(A); mines = mine(A)
+        for i in range(blocks(A, 0)):
+            S[i, 0] = ew("a + b", pair[i, 0], mines[i, 0])
+        return S
+    def mine(A): mine_[0, 0] = copy(A[0, 0]); return mine_
+`
 
 const userProgram = `def cholesky(A):
     for i in range(blocks(A, 0)):
@@ -57,6 +69,25 @@ func TestUserProgram(t *testing.T) {
 	require.NoError(t, err)
 	p = check(t, out...)
 	require.Contains(t, p.Text, "(x0, x1, shift=3)")
+}
+
+func TestRenamed(t *testing.T) {
+	f, err := lambdapack.Parse("x.py", []byte(indentedProgram))
+	require.NoError(t, err)
+	require.Equal(t, `def pairs_1(A):
+    pair = mine_1(A); mines = mine_1(A)
+    for i in range(blocks(A, 0)):
+        S[i, 0] = ew("a + b", pair[i, 0], mines[i, 0])
+    return S
+def mine_1(A): mine_[0, 0] = copy(A[0, 0]); return mine_
+
+
+`, renamed(f, "_1"))
+	x := matrix(t, "X", float64Type, ints(10, 1), ints(10, 1))
+	out, err := applyUser(t, dict{"source": indentedProgram, "name": "pairs"}, x)
+	require.NoError(t, err)
+	check(t, apply(t, "exp", nil, out[0]))
+	check(t, out[0])
 }
 
 func TestUserProgramRefused(t *testing.T) {
