@@ -37,6 +37,7 @@ func FuzzApply(f *testing.F) {
 	} {
 		f.Add(seed.op, seed.params, seed.rows, seed.cols, seed.ndim, seed.count)
 	}
+	f.Add("program", `{"source": "def g(A): B[0, 0] = copy(A[0, 0]); return B\r\ndef f(A):\r\n    B = g(A); C = g(A)\r\n    return B, C\n"}`, uint8(5), uint8(6), uint8(2), uint8(1))
 	f.Fuzz(func(t *testing.T, op, params string, rows, cols, ndim, count uint8) {
 		decoder := json.NewDecoder(bytes.NewBufferString(params))
 		decoder.UseNumber()
@@ -56,11 +57,11 @@ func FuzzApply(f *testing.F) {
 		if err != nil {
 			require.NotEqual(t, errs.Internal, errs.KindOf(err), "%v", err)
 		} else {
-			p, err := Lower(out, nil)
+			lower(t, out)
+			more, err := Apply("exp", []Operand{{Node: out[0]}}, nil)
 			require.NoError(t, err)
-			_, err = lambdapack.Parse("fuzz.lp", []byte(p.Text))
-			require.NoError(t, err, p.Text)
-			p.Release()
+			lower(t, more)
+			more[0].Release()
 		}
 		for _, n := range out {
 			n.Release()
@@ -68,4 +69,12 @@ func FuzzApply(f *testing.F) {
 		require.EqualValues(t, 1, d.refs.Load())
 		x.Release()
 	})
+}
+
+func lower(t *testing.T, nodes []*Node) {
+	p, err := Lower(nodes, nil)
+	require.NoError(t, err)
+	defer p.Release()
+	_, err = lambdapack.Parse("fuzz.lp", []byte(p.Text))
+	require.NoError(t, err, p.Text)
 }

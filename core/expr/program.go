@@ -98,7 +98,7 @@ func (l *lowering) define(o programOp) string {
 
 // renamed is the text of a file's definitions with a suffix on their names, and nothing else of the file.
 func renamed(f *lambdapack.File, suffix string) string {
-	lines := strings.Split(f.Source, "\n")
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(f.Source), "\n")
 	// rename changes the name where it first stands after a word, from a position on. Runes, because positions count them.
 	rename := func(pos lambdapack.Pos, after, name string) {
 		for n, from := int(pos.Line)-1, int(pos.Col)-1; n < len(lines); n, from = n+1, 0 {
@@ -138,7 +138,7 @@ func renamed(f *lambdapack.File, suffix string) string {
 			for margin < min(int(d.Pos.Col)-1, len(line)) && strings.ContainsRune(" \t", rune(line[margin])) {
 				margin++
 			}
-			b.WriteString(strings.TrimRight(line[margin:], "\r") + "\n")
+			b.WriteString(line[margin:] + "\n")
 		}
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n\n\n"
