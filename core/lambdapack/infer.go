@@ -37,6 +37,7 @@ type inferring struct {
 	dims    []dimension
 	pending int // statements and aliases that make tiles of it and are not understood yet
 	seen    []observation
+	vain    bool // the one observation is of a loop that does not run
 }
 
 // observation is the shape of the tiles that one statement makes.
@@ -91,7 +92,7 @@ func (b *binder) understand(st *Statement) bool {
 	for n := range st.Outputs {
 		r := &st.Outputs[n]
 		r.DType = call.DTypes[n]
-		b.observe(r, out[n])
+		b.observe(r, out[n], &st.Domain)
 	}
 	return true
 }
@@ -103,7 +104,7 @@ func (b *binder) understandAlias(a *alias) bool {
 	}
 	a.done = true
 	a.target.DType = b.p.Matrices[a.source.Matrix].DType
-	b.observe(a.target, dims)
+	b.observe(a.target, dims, &a.dom)
 	return true
 }
 
@@ -148,7 +149,7 @@ func (b *binder) dtype(e Expr) string {
 }
 
 // observe notes the shape and dtype of tiles that a statement or an alias makes.
-func (b *binder) observe(r *TileRef, dims []extent) {
+func (b *binder) observe(r *TileRef, dims []extent, dom *affine.Domain) {
 	m, info := &b.p.Matrices[r.Matrix], b.info[r.Matrix]
 	if m.DType == "" {
 		m.DType = r.DType
@@ -158,7 +159,14 @@ func (b *binder) observe(r *TileRef, dims []extent) {
 	if len(info.seen) > 0 && len(info.seen[0].dims) != len(dims) {
 		fail(r.Pos, "tiles of %s have %s here and %d elsewhere", m.Name, plural(len(dims), "dimension", "dimensions"), len(info.seen[0].dims))
 	}
-	info.seen = append(info.seen, observation{r.Pos, r.Index, dims})
+	lo, hi := dom.Hull(affine.Expr{})
+	switch runs := lo <= hi; {
+	case runs && info.vain, len(info.seen) == 0:
+		info.seen = []observation{{r.Pos, r.Index, dims}}
+		info.vain = !runs
+	case runs:
+		info.seen = append(info.seen, observation{r.Pos, r.Index, dims})
+	}
 	info.pending--
 	if info.known || info.pending == 0 {
 		b.decide(r.Matrix)
@@ -199,6 +207,9 @@ func (b *binder) candidates(id, d int) (pos []int, add []int64, axis grid.Axis) 
 			continue // only this block is ever made
 		}
 		shift, ok := seen[at].dims[d].index.Sub(e).IsConst()
+		if shift != 0 && !slices.ContainsFunc(seen, func(o observation) bool { return o.dims[d].blocked && len(o.index[p].Terms) > 0 }) {
+			continue // constants are the same distance apart by chance
+		}
 		if ok && !slices.ContainsFunc(seen, func(o observation) bool { return !o.allows(d, p, shift, axis) }) {
 			pos, add = append(pos, p), append(add, shift)
 		}
@@ -213,10 +224,8 @@ func (o *observation) allows(d, p int, shift int64, axis grid.Axis) bool {
 		diff, ok := e.index.Sub(o.index[p]).IsConst()
 		return ok && diff == shift && e.axis == axis
 	}
-	if c, ok := o.index[p].IsConst(); ok {
-		return axis.Extent(c+shift) == e.n
-	}
-	return e.n == axis.Block && axis.Len%axis.Block == 0
+	c, ok := o.index[p].IsConst()
+	return ok && axis.Extent(c+shift) == e.n
 }
 
 func (b *binder) ambiguous(id int) bool {

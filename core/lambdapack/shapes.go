@@ -59,7 +59,7 @@ func broadcastShape(s *shaper, c *Call, in [][]extent) [][]extent {
 		s.rank(c, n+1, dims, len(out))
 		for d, e := range dims {
 			switch {
-			case s.isOne(out[d]):
+			case s.isOne(out[d]), s.mode == symbolic && e.blocked && !out[d].blocked: // which says more
 				out[d] = e
 			case s.isOne(e) || s.same(out[d], e):
 			default:
