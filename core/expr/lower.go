@@ -191,7 +191,7 @@ func (l *lowering) program(nodes []*Node) *Program {
 	for _, e := range l.order {
 		if e.stored != nil {
 			e.matrix = fmt.Sprintf("x%d", len(l.inputs))
-			l.inputs = append(l.inputs, e.source(e.matrix))
+			l.input(e, e.matrix)
 		}
 	}
 	for k, n := range nodes {
@@ -223,8 +223,13 @@ func (l *lowering) program(nodes []*Node) *Program {
 	return p
 }
 
-func (e *entry) source(param string) Source {
-	return Source{Param: param, Node: e.node, Stored: e.stored, Display: e.display, Zero: e.zero}
+// input makes a source a parameter. One that is several parameters is referenced for each.
+func (l *lowering) input(e *entry, param string) {
+	if slices.ContainsFunc(l.inputs, func(s Source) bool { return s.Node == e.node }) {
+		e.stored.Ref()
+		e.node.Retain()
+	}
+	l.inputs = append(l.inputs, Source{Param: param, Node: e.node, Stored: e.stored, Display: e.display, Zero: e.zero})
 }
 
 // nameMatrices gives a name to everything that has tiles: what is computed, and views that programs take.

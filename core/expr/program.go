@@ -167,7 +167,7 @@ func (l *lowering) direct(nodes []*Node) *Program {
 	def, text := o.definition()
 	p := &Program{Name: o.Name, Text: text, Outputs: make([]Output, len(nodes))}
 	for i, a := range args {
-		l.inputs = append(l.inputs, l.entry(a).source(matrices(def)[i].Name))
+		l.input(l.entry(a), matrices(def)[i].Name)
 	}
 	for k, n := range nodes {
 		p.Outputs[k] = Output{Node: n, Matrix: def.Returns[n.op.(programOp).Out], Zero: true}
