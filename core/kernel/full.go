@@ -77,6 +77,9 @@ func elementOf(d tile.DType, text string) ([]byte, error) {
 }
 
 func floatBytes(size int, x float64) []byte {
+	if math.IsNaN(x) {
+		x = math.Float64frombits(0x7ff8 << 48) // NumPy's; Go's has one more bit
+	}
 	if size == 4 {
 		return binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(x)))
 	}
