@@ -187,8 +187,8 @@ func (e *Executor) fits(plan *lambdapack.Plan) error {
 	for k, s := range plan.Statements {
 		t := lambdapack.Task{Stmt: int32(k)}
 		if s.Domain.First(t.I[:len(s.Vars)]) {
-			if c := plan.Cost(t); c.PeakBytes > most {
-				most, name = c.PeakBytes, plan.TaskName(t)
+			if bytes := runtime.Reservation(plan.Cost(t).PeakBytes); bytes > most {
+				most, name = bytes, plan.TaskName(t)
 			}
 		}
 	}

@@ -107,7 +107,7 @@ func answer(yes bool, err error) (scheduler.Outcome, error) {
 // read reserves the memory of the task and gets its inputs into it.
 func (s *slot) read(t lambdapack.Task) error {
 	j := s.job
-	bytes := j.plan.Cost(t).PeakBytes
+	bytes := Reservation(j.plan.Cost(t).PeakBytes)
 	if err := j.rt.space.Reserve(j.ctx, bytes); err != nil {
 		return err
 	}
@@ -116,6 +116,10 @@ func (s *slot) read(t lambdapack.Task) error {
 	s.eval = newEvaluation(j, t, s.priority)
 	return s.eval.prefetch()
 }
+
+// Reservation is what a task asks for that holds tiles of so many bytes at once: the pool rounds each up, by a quarter at most
+// and never by more than 64 KiB; no task holds more than a few.
+func Reservation(bytes int64) int64 { return bytes + min(bytes/4, 1<<20) }
 
 // compute runs the kernels of the task with a permit.
 func (s *slot) compute(t lambdapack.Task) error {
