@@ -140,9 +140,9 @@ func (b *binder) matrix(pos Pos, name string, n int) int {
 		case b.indices[id] < 0:
 			b.indices[id] = n
 		case b.first[id].IsValid() && b.p.Matrices[id].Role != RoleInput:
-			fail(pos, "%s has %d indices here and %d at %s", name, n, b.indices[id], b.first[id])
+			fail(pos, "%s has %s here and %d at %s", name, plural(n, "index", "indices"), b.indices[id], b.first[id])
 		default:
-			fail(pos, "%s has %d indices here, and %s", name, n, plural(b.indices[id], "dimension", "dimensions"))
+			fail(pos, "%s has %s here, and %s", name, plural(n, "index", "indices"), plural(b.indices[id], "dimension", "dimensions"))
 		}
 		return id
 	}

@@ -40,7 +40,7 @@ func checkDef(f *File, def *Def) (err error) {
 	b.program()
 	written := declared(out.Body)
 	for id := range b.p.Matrices {
-		if m := &b.p.Matrices[id]; m.Role != RoleInput && !written[m.Name] {
+		if m := &b.p.Matrices[id]; m.Role != RoleInput && !written[m.Name] && len(b.p.writers[id]) == 0 {
 			fail(b.first[id], "%s is read, and is neither a parameter nor assigned anywhere", m.Name)
 		}
 	}
@@ -71,11 +71,11 @@ const maxMakers = 512
 // checkOnce refuses tiles of the matrix that have two makers.
 func (b *binder) checkOnce(id int) {
 	var makers []maker
-	for _, w := range b.p.writers[id] {
-		makers = append(makers, maker{w.ref(), &w.st.Domain, &w.inv, w.st.Vars})
-	}
 	for _, a := range b.p.aliases[id] {
 		makers = append(makers, maker{a.target, &a.dom, &a.inv, a.names})
+	}
+	for _, w := range b.p.writers[id] {
+		makers = append(makers, maker{w.ref(), &w.st.Domain, &w.inv, w.st.Vars})
 	}
 	if len(makers) > maxMakers {
 		fail(makers[maxMakers].ref.Pos, "more than %d statements write tiles of %s", maxMakers, b.p.Matrices[id].Name)

@@ -76,7 +76,7 @@ func (s *shaper) fail(c *Call, format string, args ...any) {
 
 func (s *shaper) rank(c *Call, n int, dims []extent, want int) {
 	if len(dims) != want {
-		s.fail(c, "%s: operand %d has tiles of %d dimensions, wants %d", c.Sig.Name, n, len(dims), want)
+		s.fail(c, "%s: operand %d has tiles of %s, wants %d", c.Sig.Name, n, plural(len(dims), "dimension", "dimensions"), want)
 	}
 }
 

@@ -225,7 +225,7 @@ func (o *observation) allows(d, p int, shift int64, axis grid.Axis) bool {
 		return ok && diff == shift && e.axis == axis
 	}
 	c, ok := o.index[p].IsConst()
-	return ok && axis.Extent(c+shift) == e.n
+	return ok && c+shift >= 0 && c+shift < axis.Blocks() && axis.Extent(c+shift) == e.n
 }
 
 func (b *binder) ambiguous(id int) bool {
@@ -283,7 +283,9 @@ func (b *binder) uniform(id, d int) int64 {
 		value := e.n
 		if e.blocked {
 			if c, ok := e.index.IsConst(); ok {
-				value = e.axis.Extent(c)
+				if value = e.axis.Extent(c); value == 0 && n >= 0 {
+					continue // outside of the grid: in a list without elements
+				}
 			} else if e.axis.Len%max(e.axis.Block, 1) == 0 {
 				value = e.axis.Block
 			} else {
@@ -291,7 +293,7 @@ func (b *binder) uniform(id, d int) int64 {
 					d, b.p.Matrices[id].Name, e.axis.Block, e.axis.Extent(e.axis.Blocks()-1), b.p.Matrices[id].Name)
 			}
 		}
-		if n >= 0 && value != n {
+		if n > 0 && value != n {
 			fail(o.pos, "tiles of %s have %d elements along dimension %d here and %d elsewhere, and no index tells which", b.p.Matrices[id].Name, value, d, n)
 		}
 		n = value
