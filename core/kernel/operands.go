@@ -64,16 +64,6 @@ func same(a, b *tile.Tile) bool { return a.Ptr() == b.Ptr() }
 // like is a result of the dtype and shape of an operand.
 func like(t *tile.Tile) []Spec { return []Spec{{DType: t.DType, Shape: t.Shape}} }
 
-// likeOperand is Out of kernels with one operand, which the result looks like.
-func likeOperand(name string) func(*Args) ([]Spec, error) {
-	return func(a *Args) ([]Spec, error) {
-		if err := checkOperand(name, a); err != nil {
-			return nil, err
-		}
-		return like(a.In[0]), nil
-	}
-}
-
 // extents is the shape of the blocks of the call's axes.
 func extents(a *Args) []int64 {
 	shape := make([]int64, len(a.Axes))
