@@ -131,11 +131,7 @@ func (b *builder) close() {
 	}
 }
 
-// node makes a node whose operands fit.
-func (b *builder) node(o op, label string, like *Node, args ...*Node) *Node {
-	return b.keep(makeNode(o, label, like.grid, like.dtype, args))
-}
-
+// keep takes over the reference of a node that was made.
 func (b *builder) keep(n *Node) *Node {
 	b.made = append(b.made, n)
 	return n
