@@ -2,6 +2,7 @@
 
 package kernel
 
+// #cgo LDFLAGS: -lm
 // #include "random.h"
 import "C"
 
