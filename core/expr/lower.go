@@ -79,7 +79,8 @@ type lowering struct {
 
 // Lower writes the program that computes the nodes. names, if given, has one for each, "" for none: what its Display says.
 func Lower(nodes []*Node, names []string) (*Program, error) {
-	l := &lowering{entries: map[string]*entry{}, called: map[string]bool{}, defined: map[string]bool{}, axes: map[grid.Axis]*axisName{}}
+	l := &lowering{entries: map[string]*entry{}, axes: map[grid.Axis]*axisName{}}
+	l.called, l.defined = map[string]bool{}, map[string]bool{}
 	if len(nodes) == 0 {
 		return nil, errs.New(errs.Value, "there is nothing to compute")
 	}
@@ -101,8 +102,8 @@ func Lower(nodes []*Node, names []string) (*Program, error) {
 	l.drop()
 	if len(l.order) > maxOperations || len(p.Text) > maxText {
 		p.Release()
-		return nil, errs.New(errs.Unsupported, "%d operations are too many for one program, some thousands are possible: compute a part first, with persist()",
-			len(l.order))
+		return nil, errs.New(errs.Unsupported, "%d operations are too many for one program, some thousands are possible: "+
+			"compute a part first, with persist()", len(l.order))
 	}
 	return p, nil
 }
