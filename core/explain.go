@@ -37,6 +37,7 @@ func (e *Executor) Explain(arrays []*Array, maxBlocks int) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer p.text.Release()
 	out.WriteString(p.plan.Explain(maxBlocks))
 	return out.String(), nil
 }

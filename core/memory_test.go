@@ -45,6 +45,7 @@ func TestTightMemory(t *testing.T) {
 			want := read(t, wide, make(wide, A.in(t, wide, block, block), B.in(t, wide, block, block)))
 			p, err := wide.lower(nodesOf(make(wide, A.in(t, wide, block, block), B.in(t, wide, block, block))))
 			require.NoError(t, err)
+			p.text.Release()
 			most := int64(3 * block * block * 8)
 			for task := range p.plan.Tasks() {
 				most = max(most, runtime.Reservation(p.plan.Cost(task).PeakBytes))
@@ -70,6 +71,7 @@ func TestPeakOfFirst(t *testing.T) {
 	for _, op := range []string{"cholesky", "exp", "argmin", "sum"} {
 		p, err := e.lower(nodesOf(apply(t, e, op, nil, a)))
 		require.NoError(t, err)
+		p.text.Release()
 		first := map[int32]int64{}
 		for task := range p.plan.Tasks() {
 			bytes := p.plan.Cost(task).PeakBytes

@@ -120,7 +120,7 @@ type program struct {
 	plan *lambdapack.Plan
 }
 
-// lower turns nodes into a plan.
+// lower turns nodes into a plan; its text keeps the inputs until it is released.
 func (e *Executor) lower(nodes []*expr.Node) (*program, error) {
 	text, err := expr.Lower(nodes, nil)
 	if err != nil {
@@ -128,6 +128,7 @@ func (e *Executor) lower(nodes []*expr.Node) (*program, error) {
 	}
 	plan, err := e.plans.bind(text)
 	if err != nil {
+		text.Release()
 		return nil, err
 	}
 	return &program{text, plan}, nil
@@ -139,6 +140,7 @@ func (e *Executor) runProgram(ctx context.Context, j *Job, nodes []*expr.Node, w
 	if err != nil {
 		return err
 	}
+	defer p.text.Release()
 	if err := e.fits(p.plan); err != nil {
 		return err
 	}
