@@ -59,7 +59,7 @@ def symbols(elf: bytes) -> list[bytes]:
     """The names with the prefix in the library's string tables; patchelf passes over one that is no dynamic symbol."""
     names = sorted(set(re.findall(rb"\0(" + OLD + rb"\w+)(?=\0)", elf)))
     if OLD + b"dgemm_" not in names:
-        raise SystemExit(f"tools/openblas.py: {SOURCE} has no scipy_dgemm_, this scipy-openblas32 is another than we know: {INSTALL}")
+        raise SystemExit(f"tools/openblas.py: {SOURCE} has no scipy_dgemm_, it is another than we know: {INSTALL}")
     return names
 
 
