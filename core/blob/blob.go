@@ -105,7 +105,12 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return s.driver.Delete(ctx, key)
 }
 
-// List yields the keys that begin with prefix, in order.
+// List yields the keys that begin with prefix, in order. Objects may be deleted meanwhile.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	if at := strings.LastIndexByte(prefix, '/'); at >= 0 {
+		if err := check(prefix[:at]); err != nil {
+			return func(yield func(string, error) bool) { yield("", err) }
+		}
+	}
 	return s.driver.List(ctx, prefix)
 }

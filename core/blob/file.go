@@ -7,10 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"numpywren/core/errs"
 )
@@ -26,22 +29,28 @@ type file struct {
 const part = ".part-"
 
 // NewFile is a Store in a folder, which is made when the first object is.
-func NewFile(dir string) *Store { return New(&file{dir: dir}) }
+func NewFile(dir string) *Store { return New(FileDriver(dir)) }
+
+// FileDriver is the driver of NewFile.
+func FileDriver(dir string) Driver { return &file{dir: filepath.Clean(dir)} }
 
 func (f *file) path(key string) string { return filepath.Join(f.dir, filepath.FromSlash(key)) }
 
-// failure gives an operating system's error the kind and the words that a user can act on.
+// failure gives an operating system's error about an object the kind and the words that a user can act on.
 func failure(key string, err error) error {
 	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%s: %w", key, ErrNotExist)
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%s: %w", key, ErrExists)
 	}
+	return system(err)
+}
+
+// system is an operating system's error, not about an object, as errs.OS; an error that has a kind keeps it.
+func system(err error) error {
 	var e *errs.Error
-	if errors.As(err, &e) {
+	if err == nil || errors.As(err, &e) {
 		return err
 	}
 	return errs.New(errs.OS, "%w", err)
@@ -52,46 +61,61 @@ func (f *file) Get(_ context.Context, key string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, failure(key, err)
 	}
+	if info, err := r.Stat(); err == nil && info.IsDir() {
+		_ = r.Close()
+		return nil, fmt.Errorf("%s: %w", key, ErrNotExist)
+	}
 	return r, nil
 }
 
 func (f *file) Put(_ context.Context, key string, _ int64, write func(io.Writer) error, opts PutOptions) error {
 	path := f.path(key)
-	if err := f.folder(filepath.Dir(path)); err != nil {
-		return failure(key, err)
-	}
-	w, err := os.CreateTemp(filepath.Dir(path), part)
-	if errors.Is(err, fs.ErrNotExist) { // the folder went away since it was made
-		f.made.Delete(filepath.Dir(path))
-		if err = f.folder(filepath.Dir(path)); err == nil {
-			w, err = os.CreateTemp(filepath.Dir(path), part)
-		}
-	}
+	w, err := f.create(filepath.Dir(path))
 	if err != nil {
-		return errs.New(errs.OS, "%w", err)
+		return system(err)
 	}
-	defer os.Remove(w.Name()) // of no effect once it is renamed
 	err = write(w)
 	if e := w.Close(); err == nil {
 		err = e
 	}
+	if err == nil && !opts.IfNoneMatch {
+		if err = os.Rename(w.Name(), path); err == nil {
+			return nil
+		}
+	}
 	if err == nil {
-		err = os.Chmod(w.Name(), 0o644)
+		if err = os.Link(w.Name(), path); errors.Is(err, fs.ErrExist) {
+			err = failure(key, err)
+		}
 	}
-	if err == nil && opts.IfNoneMatch {
-		err = os.Link(w.Name(), path)
-	} else if err == nil {
-		err = os.Rename(w.Name(), path)
+	_ = os.Remove(w.Name())
+	if errors.Is(err, ErrExists) {
+		return err
 	}
-	return failure(key, err)
+	return system(err)
+}
+
+// create opens a file under a name that nobody has, in a folder that a Delete may remove at any time as long as it is empty.
+func (f *file) create(dir string) (*os.File, error) {
+	for attempt := 0; ; attempt++ {
+		if err := f.folder(dir); err != nil {
+			return nil, err
+		}
+		w, err := os.OpenFile(fmt.Sprintf("%s/%s%016x", dir, part, rand.Uint64()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if attempt == 100 || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			return w, err
+		}
+		f.made.Delete(dir)
+	}
 }
 
 func (f *file) folder(dir string) error {
 	if _, ok := f.made.Load(dir); ok {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return errs.New(errs.OS, "%w", err)
+	// When a Delete removes a folder meanwhile, MkdirAll fails in one of these ways, and create tries again.
+	if err := os.MkdirAll(dir, 0o777); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+		return err
 	}
 	f.made.Store(dir, true)
 	return nil
@@ -102,6 +126,9 @@ func (f *file) Stat(_ context.Context, key string) (Attr, error) {
 	if err != nil {
 		return Attr{}, failure(key, err)
 	}
+	if info.IsDir() {
+		return Attr{}, fmt.Errorf("%s: %w", key, ErrNotExist)
+	}
 	return Attr{Size: info.Size()}, nil
 }
 
@@ -111,10 +138,10 @@ func (f *file) Delete(_ context.Context, key string) error {
 		f.prune(filepath.Dir(f.path(key)))
 		return nil
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	if err = failure(key, err); errors.Is(err, ErrNotExist) {
 		return nil
 	}
-	return failure(key, err)
+	return err
 }
 
 // prune removes folders that a Delete left empty, so that a deleted matrix leaves nothing.
@@ -126,30 +153,46 @@ func (f *file) prune(dir string) {
 }
 
 func (f *file) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
-	root := f.dir
-	if at := strings.LastIndexByte(prefix, '/'); at >= 0 {
-		root = f.path(prefix[:at])
-	}
 	return func(yield func(string, error) bool) {
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			if err != nil || ctx.Err() != nil {
-				return errors.Join(err, ctx.Err())
-			}
-			rel, _ := filepath.Rel(f.dir, path)
-			key := filepath.ToSlash(rel)
-			if d.IsDir() || !strings.HasPrefix(key, prefix) || strings.HasPrefix(d.Name(), part) {
-				return nil
-			}
-			if !yield(key, nil) {
-				return fs.SkipAll
-			}
-			return nil
-		})
-		if err != nil {
-			yield("", failure(prefix, err))
+		folder := prefix[:strings.LastIndexByte(prefix, '/')+1]
+		if err := f.walk(ctx, folder, prefix, yield); err != nil && !errors.Is(err, fs.SkipAll) {
+			yield("", system(err))
 		}
 	}
+}
+
+// walk lists a folder: its key with a slash at the end, or "". Names are in the order of keys, in which a folder's ends in a
+// slash. It gives fs.SkipAll when yield wants no more.
+func (f *file) walk(ctx context.Context, folder, prefix string, yield func(string, error) bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(f.path(folder))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	keys := make([]string, 0, len(entries))
+	for _, e := range entries {
+		key := folder + e.Name()
+		if e.IsDir() {
+			key += "/"
+		}
+		if !strings.HasPrefix(e.Name(), part) && (strings.HasPrefix(key, prefix) || strings.HasPrefix(prefix, key) && e.IsDir()) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		if strings.HasSuffix(key, "/") {
+			if err := f.walk(ctx, key, prefix, yield); err != nil {
+				return err
+			}
+		} else if !yield(key, nil) {
+			return fs.SkipAll
+		}
+	}
+	return nil
 }

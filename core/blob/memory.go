@@ -17,7 +17,10 @@ type memory struct {
 }
 
 // NewMemory is a Store in this process's memory.
-func NewMemory() *Store { return New(&memory{objects: map[string][]byte{}}) }
+func NewMemory() *Store { return New(MemoryDriver()) }
+
+// MemoryDriver is the driver of NewMemory.
+func MemoryDriver() Driver { return &memory{objects: map[string][]byte{}} }
 
 func (m *memory) Get(_ context.Context, key string) (io.ReadCloser, error) {
 	m.mu.Lock()
@@ -29,8 +32,9 @@ func (m *memory) Get(_ context.Context, key string) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(p)), nil
 }
 
-func (m *memory) Put(_ context.Context, key string, _ int64, write func(io.Writer) error, opts PutOptions) error {
+func (m *memory) Put(_ context.Context, key string, size int64, write func(io.Writer) error, opts PutOptions) error {
 	var b bytes.Buffer
+	b.Grow(int(size))
 	if err := write(&b); err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package matrix
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"numpywren/core/errs"
 )
@@ -16,43 +18,51 @@ func (s *Space) writeBehind() {
 			if s.closed {
 				return
 			}
-			s.changed.Wait()
+			s.work.Wait()
 		}
 		e := s.behind[0]
+		s.behind[0] = nil
 		s.behind = s.behind[1:]
+		if !e.queued {
+			continue
+		}
 		e.queued = false
 		if e.dirty && !e.busy && e.t != nil {
 			_ = s.writeOut(context.Background(), e) // kept in e.m.err, for Flush
 		}
-		s.changed.Broadcast()
+		s.unwrite(e.m)
 	}
 }
 
-// Flush waits until every tile of m that must be in the store is there, and gives the first failure of a write.
+// enqueue has an entry written behind.
+func (s *Space) enqueue(e *entry) {
+	e.queued = true
+	e.m.writes++
+	s.behind = append(s.behind, e)
+	s.work.Signal()
+}
+
+// Flush waits until every tile of m that must be in the store is there, and gives the first failure of a write. What failed
+// before is tried again.
 func (s *Space) Flush(ctx context.Context, m *BigMatrix) error {
 	defer context.AfterFunc(ctx, s.wake)()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for m.err == nil && ctx.Err() == nil && m.pending() {
-		s.changed.Wait()
-	}
 	if m.err != nil {
-		return m.err
-	}
-	return ctx.Err()
-}
-
-// pending says whether a tile of m waits to be written behind, or is being written.
-func (m *BigMatrix) pending() bool {
-	if !m.Durable {
-		return false
-	}
-	for _, e := range m.tiles {
-		if e.queued || e.busy {
-			return true
+		m.err = nil
+		for _, e := range m.tiles {
+			if e.dirty && e.t != nil && !e.queued && !e.busy {
+				s.enqueue(e)
+			}
 		}
 	}
-	return false
+	for m.Durable && m.writes > 0 && m.err == nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s.saved.Wait()
+	}
+	return m.err
 }
 
 // Err is the first failure to write a tile of m behind the computation.
@@ -72,30 +82,56 @@ func (s *Space) Release(m *BigMatrix) {
 	}
 }
 
-// Forget drops all tiles of m from memory, and from the store unless they belong there.
+// Forget drops all tiles of m from memory, and from the store unless they belong there. Tiles of a durable matrix that wait to be
+// written go when they are; their failures have nobody to tell, so Flush comes first where it matters.
 func (s *Space) Forget(m *BigMatrix) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make([]*entry, 0, len(m.tiles))
-	for _, e := range m.tiles {
-		all = append(all, e)
+	m.forgotten = true
+	s.drop(m)
+}
+
+func (s *Space) drop(m *BigMatrix) {
+	all := slices.Collect(maps.Values(m.tiles)) // settle lets go of the lock
+	for _, e := range all {
+		e.dropped = true
 	}
 	for _, e := range all {
-		e.dropped, e.queued = true, false
 		s.settle(e)
 	}
 }
 
-// Delete forgets m and deletes all of its objects in the store.
+// Delete forgets m and deletes all of its objects in the store, the metadata first: what a crash leaves of it is no matrix.
 func (s *Space) Delete(ctx context.Context, m *BigMatrix) error {
-	s.Forget(m)
-	for key, err := range m.chunks.Store.List(ctx, m.chunks.Prefix) {
-		if err == nil {
-			err = m.chunks.Store.Delete(ctx, key)
+	defer context.AfterFunc(ctx, s.wake)()
+	s.mu.Lock()
+	m.deleted = true
+	for _, e := range m.tiles {
+		if e.queued {
+			e.queued = false
+			s.unwrite(m)
+		}
+	}
+	s.drop(m)
+	for m.writes > 0 && ctx.Err() == nil {
+		s.saved.Wait()
+	}
+	s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	store := m.chunks.Store
+	err := store.Delete(ctx, m.chunks.Prefix+metaKey)
+	for key, e := range store.List(ctx, m.chunks.Prefix) {
+		if err = errors.Join(err, e); err == nil {
+			err = store.Delete(ctx, key)
 		}
 		if err != nil {
-			return errs.New(kindOr(err, errs.OS), "%s cannot be deleted: %w", m.Name, err)
+			break
 		}
+	}
+	if err != nil {
+		return errs.New(kindOr(err, errs.OS), "%s cannot be deleted: %w", m.Name, err)
 	}
 	return nil
 }

@@ -28,16 +28,25 @@ type BigMatrix struct {
 	Grid    grid.Grid // of the last len(Grid) indices
 	Low     []int64   // the first value of each leading, version index; they are stored counted from it
 
-	// Durable: every tile is written to the store, behind the computation. Otherwise tiles go there only when memory is short.
+	// Durable: every tile is written to the store, behind the computation, and may be there from an earlier run. Otherwise tiles
+	// go there only when memory is short, and do not outlive their matrix.
 	Durable bool
-	// Complete: tiles that have no entry may be in the store (an opened matrix). Otherwise the entries are all there is.
+	// Complete: the tiles are in the store already (an opened matrix).
 	Complete bool
 
 	chunks *Chunks
 	tiles  map[Index]*entry
 	refs   atomic.Int64
-	err    error // the first failure of a write behind; under the Space's lock
+
+	// Under the Space's lock:
+	writes    int   // tiles that are being written, or queued for it
+	err       error // of a durable matrix, the first failure of a write
+	forgotten bool  // by Forget
+	deleted   bool  // by Delete: nothing is written any more
 }
+
+// looksUp says whether a tile that memory does not know may be in the store.
+func (m *BigMatrix) looksUp() bool { return m.Complete || m.Durable }
 
 // NewBigMatrix describes a matrix that has no tiles yet.
 func NewBigMatrix(name, display string, d tile.DType, g grid.Grid, low, high []int64, chunks *Chunks) *BigMatrix {

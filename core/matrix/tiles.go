@@ -12,20 +12,27 @@ import (
 func (s *Space) Put(m *BigMatrix, i Index, t *tile.Tile, readers int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := m.tiles[i]; old != nil || readers == 0 {
-		s.resident -= tile.SizeOf(t.DType, t.Shape)
+	bytes := tile.SizeOf(t.DType, t.Shape)
+	old := m.tiles[i]
+	for old != nil && old.moving != nil { // it may turn out not to exist
+		_ = s.await(context.Background(), old)
+		old = m.tiles[i]
+	}
+	if old != nil || readers == 0 && !m.Durable {
+		if old != nil && old.dropped && readers != 0 {
+			old.dropped, old.readers = false, readers
+		}
 		t.Release()
-		s.changed.Broadcast()
+		s.resident -= bytes
+		s.room.Broadcast()
 		return
 	}
-	e := &entry{m: m, i: i, t: t, bytes: tile.SizeOf(t.DType, t.Shape), readers: readers, dirty: true}
+	e := &entry{m: m, i: i, t: t, bytes: bytes, readers: readers, dirty: true, dropped: readers == 0}
 	m.tiles[i] = e
-	s.idle.push(e)
 	if m.Durable {
-		e.queued = true
-		s.behind = append(s.behind, e)
-		s.changed.Broadcast()
+		s.enqueue(e)
 	}
+	s.settle(e)
 }
 
 // Pin reads a tile, from memory or from the store, and holds it there until Unpin. A nil tile stands for zeros: no such tile
@@ -36,13 +43,15 @@ func (s *Space) Pin(ctx context.Context, m *BigMatrix, i Index) (*tile.Tile, err
 	for {
 		e := m.tiles[i]
 		switch {
-		case e == nil && !m.Complete:
+		case e == nil && m.deleted:
+			return nil, errs.New(errs.Key, "%s was deleted", m.Display)
+		case e == nil && !m.looksUp():
 			return nil, nil
 		case e == nil:
 			e = &entry{m: m, i: i, readers: Kept}
 			m.tiles[i] = e
 			return s.load(ctx, e)
-		case e.loading != nil:
+		case e.moving != nil:
 			if err := s.await(ctx, e); err != nil {
 				return nil, err
 			}
@@ -61,9 +70,9 @@ func (s *Space) TryPin(m *BigMatrix, i Index) (t *tile.Tile, ok bool) {
 	defer s.mu.Unlock()
 	e := m.tiles[i]
 	if e == nil {
-		return nil, !m.Complete
+		return nil, !m.looksUp() && !m.deleted
 	}
-	if e.t == nil || e.loading != nil {
+	if e.t == nil || e.moving != nil {
 		return nil, false
 	}
 	s.pin(e)
@@ -75,13 +84,13 @@ func (s *Space) pin(e *entry) {
 	e.pins++
 }
 
-// await waits for another goroutine's load of e.
+// await waits until another goroutine has read or deleted e's chunk.
 func (s *Space) await(ctx context.Context, e *entry) error {
-	loading := e.loading
+	moving := e.moving
 	s.mu.Unlock()
 	defer s.mu.Lock()
 	select {
-	case <-loading:
+	case <-moving:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -92,26 +101,28 @@ func (s *Space) await(ctx context.Context, e *entry) error {
 func (s *Space) load(ctx context.Context, e *entry) (*tile.Tile, error) {
 	shape := e.m.TileShape(e.i)
 	done := make(chan struct{})
-	e.loading, e.bytes = done, tile.SizeOf(e.m.DType, shape)
+	e.moving, e.bytes = done, tile.SizeOf(e.m.DType, shape)
 	t, ok, err := s.fetch(ctx, e, shape)
-	e.loading = nil
+	e.moving = nil
 	close(done)
-	if err == nil && !ok && !e.m.Complete {
-		err = errs.New(errs.Internal, "%s was written to the store and is not there: was the scratch directory cleaned?", e.m.where(e.i))
+	if ok {
+		e.t, e.stored = t, true
+		e.pins++
+		s.loaded += e.bytes
+		return t, nil
 	}
-	if err != nil || !ok {
-		if e.m.Complete && e.m.tiles[e.i] == e {
-			delete(e.m.tiles, e.i)
+	if e.stored {
+		if err == nil {
+			err = errs.New(errs.OS, "%s is gone from the store: its folder must not be cleaned while it is in use", e.m.where(e.i))
 		}
-		return nil, err
+		s.settle(e) // it may have been dropped meanwhile
+	} else if e.m.tiles[e.i] == e {
+		delete(e.m.tiles, e.i)
 	}
-	e.t = t
-	e.pins++
-	s.loaded += e.bytes
-	return t, nil
+	return nil, err
 }
 
-// fetch makes room for e and reads it, without the lock.
+// fetch makes room for e and reads it, without the lock. Not ok without an error is a chunk that does not exist.
 func (s *Space) fetch(ctx context.Context, e *entry, shape []int64) (*tile.Tile, bool, error) {
 	if err := s.makeRoom(ctx, e.bytes); err != nil {
 		return nil, false, err
@@ -120,15 +131,14 @@ func (s *Space) fetch(ctx context.Context, e *entry, shape []int64) (*tile.Tile,
 	t, err := s.pool.New(e.m.DType, shape)
 	ok := false
 	if err == nil {
-		ok, err = e.m.read(ctx, e.i, t)
-		if !ok {
+		if ok, err = e.m.read(ctx, e.i, t); !ok {
 			t.Release()
 		}
 	}
 	s.mu.Lock()
 	if !ok {
 		s.resident -= e.bytes
-		s.changed.Broadcast()
+		s.room.Broadcast()
 	}
 	return t, ok, err
 }
@@ -143,7 +153,6 @@ func (s *Space) Unpin(m *BigMatrix, i Index) {
 	}
 	e.pins--
 	s.settle(e)
-	s.changed.Broadcast()
 }
 
 // Take hands over a pinned tile, to be overwritten in place, when the caller is the only task that will ever read it. It
@@ -152,22 +161,22 @@ func (s *Space) Take(m *BigMatrix, i Index) (*tile.Tile, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := m.tiles[i]
-	if e == nil || e.pins != 1 || e.readers != 1 || e.busy || e.queued || m.Durable {
+	if e == nil || e.pins != 1 || e.readers != 1 || e.busy || e.dropped || m.Durable || m.Complete {
 		return nil, false
 	}
-	delete(m.tiles, i)
-	if !e.dirty {
-		s.unstore(e)
-	}
-	return e.t, true
+	t := e.t
+	e.t, e.pins, e.dropped = nil, 0, true
+	s.vanish(e)
+	return t, true
 }
 
-// Read counts one reader of a tile as done; a tile that nobody will read any more is forgotten.
+// Read counts one reader of a tile as done; a tile that nobody will read any more is forgotten, one of a durable matrix when
+// the store has it.
 func (s *Space) Read(m *BigMatrix, i Index) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := m.tiles[i]
-	if e == nil || e.readers == Kept {
+	if e == nil || e.readers <= 0 {
 		return
 	}
 	if e.readers--; e.readers == 0 {
@@ -176,32 +185,18 @@ func (s *Space) Read(m *BigMatrix, i Index) {
 	}
 }
 
-// unstore deletes the chunk of an entry that is gone. A chunk left behind in the scratch folder does no harm: it goes with
-// the folder.
-func (s *Space) unstore(e *entry) {
-	if e.m.Durable || e.m.Complete {
-		return
-	}
-	key, store := e.m.Key(e.i), e.m.chunks.Store
-	s.mu.Unlock()
-	_ = store.Delete(context.Background(), key)
-	s.mu.Lock()
-}
-
 // Has says whether a tile exists as far as memory knows; Exists asks the store too.
 func (s *Space) Has(m *BigMatrix, i Index) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return m.tiles[i] != nil
+	e := m.tiles[i]
+	return e != nil && (e.t != nil || e.stored)
 }
 
-// Exists says whether a tile exists, in memory or in the store of a durable matrix.
+// Exists says whether a tile exists, in memory or in the store of a durable or opened matrix.
 func (s *Space) Exists(ctx context.Context, m *BigMatrix, i Index) (bool, error) {
-	if s.Has(m, i) {
-		return true, nil
-	}
-	if !m.Complete && !m.Durable {
-		return false, nil
+	if has := s.Has(m, i); has || !m.looksUp() {
+		return has, nil
 	}
 	return m.exists(ctx, i)
 }

@@ -1,6 +1,7 @@
 package tile
 
 import (
+	"cmp"
 	"slices"
 	"unsafe"
 )
@@ -20,7 +21,8 @@ func Strides(shape []int64, order []int, d DType) []int64 {
 	return strides
 }
 
-// Copy copies a box of elements between memory of any two (positive) strides. dst and src begin with the first element.
+// Copy copies a box of elements between memory of any strides in bytes; those of src may be 0 or negative, those of dst
+// negative. dst and src begin with the first element, and need not reach to the last one.
 func Copy(dst []byte, dstStrides []int64, src []byte, srcStrides, shape []int64, d DType) {
 	if elements(shape) == 0 {
 		return
@@ -31,7 +33,7 @@ func Copy(dst []byte, dstStrides []int64, src []byte, srcStrides, shape []int64,
 			axes = append(axes, axis{n, dstStrides[k], srcStrides[k]})
 		}
 	}
-	slices.SortFunc(axes, func(a, b axis) int { return int(a.dst - b.dst) })
+	slices.SortFunc(axes, func(a, b axis) int { return cmp.Compare(distance(a.dst), distance(b.dst)) })
 	axes = merge(axes, int64(d.Size()))
 	to, from := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
 	switch d.Size() {
@@ -51,6 +53,9 @@ func Copy(dst []byte, dstStrides []int64, src []byte, srcStrides, shape []int64,
 // axis is one dimension of a copy: its length and its strides in bytes.
 type axis struct{ n, dst, src int64 }
 
+// distance is a stride without its direction.
+func distance(stride int64) int64 { return max(stride, -stride) }
+
 // merge joins axes, the fastest in dst first, that are one in both memories; at least two are left, the first being the
 // fastest in dst and the second the fastest of the others in src.
 func merge(axes []axis, size int64) []axis {
@@ -67,7 +72,7 @@ func merge(axes []axis, size int64) []axis {
 	}
 	fastest := 1
 	for k := 2; k < len(out); k++ {
-		if out[k].src < out[fastest].src {
+		if distance(out[k].src) < distance(out[fastest].src) {
 			fastest = k
 		}
 	}
@@ -95,26 +100,26 @@ func copyAxes[T any](dst, src unsafe.Pointer, axes []axis) {
 }
 
 // transpose copies where the fast axis of dst is not that of src: it takes lines of src eight elements at a time, a cache
-// line of float64, and so writes eight lines of dst side by side.
+// line of float64, and so writes eight lines of dst side by side. Every address that it forms is one of an element, as src and
+// dst may lie in Go's heap.
 func transpose[T any](dst, src unsafe.Pointer, fast, slow axis) {
-	j := int64(0)
+	j, d, s := int64(0), slow.dst, slow.src
 	for ; j+8 <= slow.n; j += 8 {
-		to, from := unsafe.Add(dst, j*slow.dst), unsafe.Add(src, j*slow.src)
-		for range fast.n {
-			at, line := to, from
-			for range 4 {
-				*(*T)(at) = *(*T)(line)
-				*(*T)(unsafe.Add(at, slow.dst)) = *(*T)(unsafe.Add(line, slow.src))
-				at, line = unsafe.Add(at, 2*slow.dst), unsafe.Add(line, 2*slow.src)
-			}
-			to, from = unsafe.Add(to, fast.dst), unsafe.Add(from, fast.src)
+		for i := range fast.n {
+			at, line := unsafe.Add(dst, j*d+i*fast.dst), unsafe.Add(src, j*s+i*fast.src)
+			*(*T)(at) = *(*T)(line)
+			*(*T)(unsafe.Add(at, d)) = *(*T)(unsafe.Add(line, s))
+			*(*T)(unsafe.Add(at, 2*d)) = *(*T)(unsafe.Add(line, 2*s))
+			*(*T)(unsafe.Add(at, 3*d)) = *(*T)(unsafe.Add(line, 3*s))
+			*(*T)(unsafe.Add(at, 4*d)) = *(*T)(unsafe.Add(line, 4*s))
+			*(*T)(unsafe.Add(at, 5*d)) = *(*T)(unsafe.Add(line, 5*s))
+			*(*T)(unsafe.Add(at, 6*d)) = *(*T)(unsafe.Add(line, 6*s))
+			*(*T)(unsafe.Add(at, 7*d)) = *(*T)(unsafe.Add(line, 7*s))
 		}
 	}
 	for ; j < slow.n; j++ {
-		to, from := unsafe.Add(dst, j*slow.dst), unsafe.Add(src, j*slow.src)
-		for range fast.n {
-			*(*T)(to) = *(*T)(from)
-			to, from = unsafe.Add(to, fast.dst), unsafe.Add(from, fast.src)
+		for i := range fast.n {
+			*(*T)(unsafe.Add(dst, j*d+i*fast.dst)) = *(*T)(unsafe.Add(src, j*s+i*fast.src))
 		}
 	}
 }

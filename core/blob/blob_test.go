@@ -1,0 +1,104 @@
+package blob_test
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"numpywren/core/blob"
+	"numpywren/core/blob/blobtest"
+	"numpywren/core/errs"
+)
+
+func TestMemory(t *testing.T) {
+	blobtest.Run(t, func(*testing.T) blob.Driver { return blob.MemoryDriver() })
+}
+
+func TestFile(t *testing.T) {
+	blobtest.Run(t, func(t *testing.T) blob.Driver { return blob.FileDriver(filepath.Join(t.TempDir(), "made", "later")) })
+}
+
+func TestFaultsPassThrough(t *testing.T) {
+	blobtest.Run(t, func(*testing.T) blob.Driver { return blobtest.WithFaults(blob.MemoryDriver(), &blobtest.Faults{}) })
+}
+
+// TestFileLeavesNothing: a failed Put leaves no part behind, deleted objects leave no folders, and the parts that a crash left
+// are not listed.
+func TestFileLeavesNothing(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	faults := &blobtest.Faults{}
+	s := blob.New(blobtest.WithFaults(blob.FileDriver(dir), faults))
+	faults.Script(blobtest.Put, nil, syscall.ENOSPC)
+	require.NoError(t, s.PutBytes(ctx, "a/b/1", make([]byte, 100), blob.PutOptions{}))
+	err := s.PutBytes(ctx, "a/b/2", make([]byte, 100), blob.PutOptions{})
+	require.Equal(t, errs.OS, errs.KindOf(err))
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	entries, err := os.ReadDir(filepath.Join(dir, "a", "b"))
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a", "b", ".part-123"), nil, 0o600))
+	for key, err := range s.List(ctx, "") {
+		require.NoError(t, err)
+		require.Equal(t, "a/b/1", key)
+	}
+	require.NoError(t, os.Remove(filepath.Join(dir, "a", "b", ".part-123")))
+	require.NoError(t, s.Delete(ctx, "a/b/1"))
+	entries, err = os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+// TestFileErrors: the errors of the system come with their errno, as OSError.
+func TestFileErrors(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
+	s := blob.NewFile(dir)
+	err := s.PutBytes(ctx, "file/x", nil, blob.PutOptions{})
+	require.Equal(t, errs.OS, errs.KindOf(err))
+	require.ErrorIs(t, err, syscall.ENOTDIR)
+	_, err = s.Get(ctx, "file/x")
+	require.ErrorIs(t, err, blob.ErrNotExist)
+	require.NoError(t, s.PutBytes(ctx, "d/x", nil, blob.PutOptions{}))
+	require.Equal(t, errs.OS, errs.KindOf(s.PutBytes(ctx, "d", nil, blob.PutOptions{})))
+	_, err = s.Get(ctx, "d")
+	require.ErrorIs(t, err, blob.ErrNotExist, "a folder is no object")
+	_, err = s.Stat(ctx, "d")
+	require.ErrorIs(t, err, blob.ErrNotExist)
+	err = s.PutBytes(ctx, strings.Repeat("x", 300), nil, blob.PutOptions{})
+	require.ErrorIs(t, err, syscall.ENAMETOOLONG)
+}
+
+func TestFileReadOnly(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("nothing is read-only for root")
+	}
+	ctx, dir := context.Background(), t.TempDir()
+	s := blob.NewFile(dir)
+	require.NoError(t, s.PutBytes(ctx, "a", []byte("1"), blob.PutOptions{}))
+	require.NoError(t, os.Chmod(dir, 0o500))
+	defer os.Chmod(dir, 0o700)
+	for _, err := range []error{
+		s.PutBytes(ctx, "b", nil, blob.PutOptions{}), s.PutBytes(ctx, "c/d", nil, blob.PutOptions{}), s.Delete(ctx, "a"),
+	} {
+		require.Equal(t, errs.OS, errs.KindOf(err))
+		require.ErrorIs(t, err, fs.ErrPermission)
+	}
+}
+
+// TestFileMode: objects have the mode that the user's umask asks for, as files of other programs do.
+func TestFileMode(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, blob.NewFile(dir).PutBytes(context.Background(), "a", nil, blob.PutOptions{}))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "b"), nil, 0o666))
+	a, err := os.Stat(filepath.Join(dir, "a"))
+	require.NoError(t, err)
+	b, err := os.Stat(filepath.Join(dir, "b"))
+	require.NoError(t, err)
+	require.Equal(t, b.Mode(), a.Mode())
+}
