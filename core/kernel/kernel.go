@@ -65,11 +65,13 @@ type Spec struct {
 // Numerical is a failure of arithmetic, not of the program: a matrix that is not positive definite.
 type Numerical struct {
 	Kernel string
-	Row    int64 // within the tile
+	Row    int64  // within the tile
 	Reason string // "not positive definite", "singular"
 }
 
-func (e *Numerical) Error() string { return fmt.Sprintf("%s: the matrix is %s (at row %d of the tile)", e.Kernel, e.Reason, e.Row) }
+func (e *Numerical) Error() string {
+	return fmt.Sprintf("%s: the matrix is %s (at row %d of the tile)", e.Kernel, e.Reason, e.Row)
+}
 
 // Lookup finds a kernel by its name.
 func Lookup(name string) (*Kernel, bool) {
