@@ -150,32 +150,92 @@ func (b *binder) checkAlias(a *alias) {
 	}
 }
 
-// checkShapes applies the shape rules at corners of the statement's domain, where blocks at the edges of matrices meet.
+// maxDoubts is how many pairs of extents of a statement are looked at where they may differ.
+const maxDoubts = 64
+
+// checkShapes applies the shape rules at corners of the statement's domain, and wherever extents that must be equal may differ:
+// they do so only where one block is the last of its axis.
 func (b *binder) checkShapes(st *Statement) {
-	call := st.Body.(*Call)
-	corners(&st.Domain, func(x []int64) {
-		s := &shaper{p: b.p, st: st, mode: atPoint, x: x, refs: b.refDims, sampled: true}
-		out := s.call(call)
-		if out == nil {
-			return // a sum of nothing
+	var doubts []func()
+	s := &shaper{p: b.p, st: st, mode: symbolic, refs: b.refDims}
+	s.doubt = func(x, y extent) {
+		if len(doubts) < maxDoubts {
+			comps := slices.Clone(s.comps)
+			doubts = append(doubts, func() { b.checkDoubt(st, comps, x, y) })
 		}
+	}
+	if out := s.call(st.Body.(*Call)); out != nil {
 		for n := range st.Outputs {
 			r := &st.Outputs[n]
-			var idx [MaxIndex]int64
-			for d, e := range r.Index {
-				idx[d] = e.Eval(x)
-			}
-			m := &b.p.Matrices[r.Matrix]
-			for d := range m.dims {
-				dim := &m.dims[d]
-				b.checkTarget(r, m, d, idx[:], st.names, x)
-				if want := dim.extent(idx[:]); want != out[n][d].n {
-					fail(r.Pos, "%s makes a tile of shape %s, and %s has %d elements along dimension %d%s", call.Sig.Name, formatExtents(out[n]),
-						b.tileText(r.Matrix, r.Index, x), want, d, example(st.names, x))
-				}
+			for d := range b.p.Matrices[r.Matrix].dims {
+				s.same(s.value(b.p.Matrices[r.Matrix].dims[d].symbol(r.Index)), out[n][d])
 			}
 		}
-	})
+	}
+	corners(&st.Domain, func(x []int64) { b.checkAt(st, x) })
+	for _, check := range doubts {
+		check()
+	}
+}
+
+// checkDoubt applies the rules where the one block is the last of its axis and the other is not, and so on.
+func (b *binder) checkDoubt(st *Statement, comps []*Comp, x, y extent) {
+	dom := with(&st.Domain)
+	body := st.Body
+	for _, c := range comps {
+		dom.Loops = append(slices.Clip(dom.Loops), c.Loops...)
+		dom.Conds = append(dom.Conds, c.Conds...)
+		body = c.Body
+	}
+	for _, lastX := range x.cases() {
+		for _, lastY := range y.cases() {
+			at := with(&dom, slices.Concat(lastX, lastY)...)
+			point := make([]int64, len(dom.Loops))
+			if !possible(&at) || !at.First(point) {
+				continue
+			}
+			if len(comps) == 0 {
+				b.checkAt(st, point)
+				continue
+			}
+			s := &shaper{p: b.p, st: st, mode: atPoint, x: point, refs: b.refDims, sampled: true}
+			s.tile(body)
+		}
+	}
+}
+
+// cases are the conditions under which the block is the last of its axis, and is not.
+func (e extent) cases() [][]affine.Cond {
+	if !e.blocked || e.axis.Len%max(e.axis.Block, 1) == 0 {
+		return [][]affine.Cond{nil}
+	}
+	before := affine.Const(e.axis.Blocks() - 1).Sub(e.index)
+	return [][]affine.Cond{{{E: before, Op: affine.EQ}}, {{E: before, Op: affine.NE}}}
+}
+
+// checkAt applies the shape rules at one point of the statement's domain.
+func (b *binder) checkAt(st *Statement, x []int64) {
+	call := st.Body.(*Call)
+	s := &shaper{p: b.p, st: st, mode: atPoint, x: x, refs: b.refDims, sampled: true}
+	out := s.call(call)
+	if out == nil {
+		return // a sum of nothing
+	}
+	for n := range st.Outputs {
+		r := &st.Outputs[n]
+		var idx [MaxIndex]int64
+		for d, e := range r.Index {
+			idx[d] = e.Eval(x)
+		}
+		m := &b.p.Matrices[r.Matrix]
+		for d := range m.dims {
+			b.checkTarget(r, m, d, idx[:], st.names, x)
+			if want := m.dims[d].extent(idx[:]); want != out[n][d].n {
+				fail(r.Pos, "%s makes a tile of shape %s, and %s has %d elements along dimension %d%s", call.Sig.Name, formatExtents(out[n]),
+					b.tileText(r.Matrix, r.Index, x), want, d, example(st.names, x))
+			}
+		}
+	}
 }
 
 // checkTarget refuses a tile outside the grid of the matrix that it is written to.

@@ -41,7 +41,7 @@ func (p *Plan) Cost(t Task) Cost {
 		c.ReadBytes = int64(float64(c.ReadBytes) / manyReads * float64(p.countRefs(st.Body, x)))
 	}
 	e := estimate{p: p, st: st}
-	c.Flops = e.flops(st.Body, x)
+	c.Flops = e.total(x)
 	return c
 }
 
@@ -90,6 +90,13 @@ type estimate struct {
 	st *Statement
 }
 
+// total is the arithmetic of the task at x; 0 when its tiles do not fit together, which a kernel will say when it runs.
+func (s *estimate) total(x []int64) (flops float64) {
+	var err error
+	defer caught(&err)
+	return s.flops(s.st.Body, x)
+}
+
 // flops is the arithmetic of an expression at x.
 func (s *estimate) flops(e Expr, x []int64) float64 {
 	c, ok := e.(*Call)
@@ -114,8 +121,8 @@ func (s *estimate) flops(e Expr, x []int64) float64 {
 			in = append(in, shape)
 		}
 	}
-	if !c.Sig.Reducer {
-		total += c.Sig.flops(c, in, s.shapes(c, x))
+	if out := s.shapes(c, x); !c.Sig.Reducer && len(out) > 0 { // none: of a sum of nothing
+		total += c.Sig.flops(c, in, out)
 	}
 	return total
 }

@@ -28,7 +28,9 @@ type shaper struct {
 	x       []int64                          // the point, in mode atPoint
 	refs    func(r *TileRef) (dims []extent) // of an untransposed tile; nil: not known yet
 	visit   func(c *Call, in, out [][]int64) // called for each call, innermost first, unless symbolic
-	sampled bool                             // at a point: of a long comprehension look at the ends only
+	sampled bool                             // at a point: of a long comprehension look at the first points only
+	doubt   func(a, b extent)                // called, among symbols, for extents that must be equal and may not be
+	comps   []*Comp                          // among symbols: the comprehensions around
 }
 
 type shapeMode uint8
@@ -58,7 +60,13 @@ func (s *shaper) value(e extent) extent {
 
 // same says whether two extents may be equal; between symbols that is not known, and the check at points decides.
 func (s *shaper) same(a, b extent) bool {
-	return s.mode != atPoint || a.n == b.n
+	if s.mode == atPoint {
+		return a.n == b.n
+	}
+	if s.doubt != nil && (a.blocked != b.blocked || a.n != b.n || a.axis != b.axis || !a.index.Equal(b.index)) {
+		s.doubt(a, b)
+	}
+	return true
 }
 
 func (s *shaper) isOne(e extent) bool {
@@ -195,7 +203,9 @@ const compPoints = 64
 // comp is the shape of a comprehension's tiles, which a reducer wants equal.
 func (s *shaper) comp(c *Comp) []extent {
 	if s.mode != atPoint {
+		s.comps = append(s.comps, c)
 		dims := s.tile(c.Body)
+		s.comps = s.comps[:len(s.comps)-1]
 		for d, e := range dims {
 			if e.blocked && e.index.MaxVar() >= c.First {
 				// Which block depends on the comprehension's variable: only axes that divide evenly can be reduced so.
