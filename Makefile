@@ -58,7 +58,7 @@ openblas: build/openblas.stamp ## make build/openblas, which core/kernel links
 
 bench: build/installed.stamp $(VENV)/bench.stamp ## all benchmarks against NumPy, SciPy, scikit-learn and Dask (BENCH=--quick)
 	$(PY) benchmarks/run.py $(BENCH)
-	$(GO) run ./benchmarks/solver -output benchmarks/results $(BENCH)
+	$(if $(findstring --only,$(BENCH)),,$(GO) run ./benchmarks/solver -output benchmarks/results $(filter --quick,$(BENCH)))
 
 fuzz: openblas ## each fuzz test for FUZZTIME
 	@for package in $$($(GO) list ./...); do \

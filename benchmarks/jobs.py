@@ -30,18 +30,45 @@ class Clock:
 
     def __init__(self) -> None:
         self.times: list[float] = []
-        self.notes: dict[str, Any] = {}
+        self.workers = 0  # numpywren's
+        self._kernels = KernelSeconds()
 
     def __enter__(self) -> None:
         if not self.times:
             _reset_peak()
+        self._kernels.start()
         self._started = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
         self.times.append(time.perf_counter() - self._started)
+        self._kernels.stop()
 
     def result(self) -> dict[str, Any]:
-        return {"seconds": statistics.median(self.times), "peak_bytes": _peak(), **self.notes}
+        shown = {"seconds": statistics.median(self.times), "peak_bytes": _peak()}
+        if self.workers:
+            shown["kernel_share"] = self._kernels.total / (self.workers * sum(self.times))
+        return shown
+
+
+class KernelSeconds:
+    """What numpywren's jobs spend in kernels, all workers together: each job is asked when it has ended."""
+
+    def __init__(self) -> None:
+        self.total = 0.0
+        self._jobs: Any = None
+
+    def start(self) -> None:
+        self._jobs = sys.modules.get("numpywren._jobs")  # numpywren was imported, or this side is another
+        if self._jobs is not None:
+            self._wait, self._jobs._wait = self._jobs._wait, self._counted
+
+    def stop(self) -> None:
+        if self._jobs is not None:
+            self._jobs._wait = self._wait
+
+    def _counted(self, job: Any, *arguments: Any) -> None:
+        self._wait(job, *arguments)
+        self.total += self._jobs._abi.call_json("npw_job_progress", job)["kernel_seconds"]
 
 
 def _reset_peak() -> None:
@@ -95,10 +122,11 @@ def points(train: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @contextmanager
-def executor(workers: int = THREADS, **settings: Any) -> Iterator[Any]:
+def executor(clock: Clock, workers: int = THREADS, **settings: Any) -> Iterator[Any]:
     """An executor whose threads and code are warm."""
     import numpywren
 
+    clock.workers = workers
     with numpywren.local_executor(workers=workers, progress=False, **settings) as npwex:
         warm = npwex.matrix_init(spd(600), block_shape=(256, 256))
         (warm @ warm + npwex.linalg.cholesky(warm)).numpy()
@@ -111,7 +139,7 @@ def workers_of(side: str) -> int:
 
 @job("matmul", "numpywren", "numpywren, 1 worker")
 def _(clock: Clock, n: int, side: str) -> None:
-    with executor(workers_of(side)) as npwex:
+    with executor(clock, workers_of(side)) as npwex:
         A, B = npwex.matrix_init(square(n)), npwex.matrix_init(square(n, 1))
         with clock:
             C = (A @ B).persist()
@@ -121,13 +149,13 @@ def _(clock: Clock, n: int, side: str) -> None:
 @job("matmul with copies", "numpywren")
 def _(clock: Clock, n: int) -> None:
     A, B = square(n), square(n, 1)
-    with executor() as npwex, clock:
+    with executor(clock) as npwex, clock:
         (npwex.matrix_init(A) @ npwex.matrix_init(B)).numpy()
 
 
 @job("cholesky", "numpywren", "numpywren, 1 worker")
 def _(clock: Clock, n: int, side: str) -> None:
-    with executor(workers_of(side)) as npwex:
+    with executor(clock, workers_of(side)) as npwex:
         A = npwex.matrix_init(spd(n))
         with clock:
             L = npwex.linalg.cholesky(A).persist()
@@ -136,7 +164,7 @@ def _(clock: Clock, n: int, side: str) -> None:
 
 @job("solve", "numpywren")
 def _(clock: Clock, n: int) -> None:
-    with executor() as npwex:
+    with executor(clock) as npwex:
         A, B = npwex.matrix_init(spd(n)), npwex.matrix_init(square(n, 1))
         with clock:
             X = npwex.linalg.solve(A, B, assume_a="pos").persist()
@@ -146,7 +174,7 @@ def _(clock: Clock, n: int) -> None:
 @job("nearest neighbour", "numpywren")
 def _(clock: Clock, n: int) -> None:
     X, Y = points(n)
-    with executor() as npwex, clock:
+    with executor(clock) as npwex, clock:
         A, B = npwex.matrix_init(X), npwex.matrix_init(Y)
         D = npwex.linalg.norm(A, axis=1) ** 2 - 2 * npwex.dot(A, B.T) + npwex.linalg.norm(B, axis=1).T ** 2
         npwex.argmin(D, axis=0).numpy()
@@ -155,7 +183,7 @@ def _(clock: Clock, n: int) -> None:
 @job("latency", "numpywren")
 def _(clock: Clock, n: int) -> None:
     A, B = square(n), square(n, 1)
-    with executor() as npwex:
+    with executor(clock) as npwex:
         for _ in range(300):
             with clock:
                 npwex.dot(A, B).numpy()
@@ -168,7 +196,7 @@ def limit_for(n: int) -> int:
 
 @job("out-of-core matmul", "numpywren", "numpywren in memory")
 def _(clock: Clock, n: int, side: str) -> None:
-    with storage(n, side) as npwex:
+    with storage(clock, n, side) as npwex:
         A = npwex.random.standard_normal((n, n), seed=0).persist()
         B = npwex.random.standard_normal((n, n), seed=1).persist()
         with clock:
@@ -178,7 +206,7 @@ def _(clock: Clock, n: int, side: str) -> None:
 
 @job("out-of-core cholesky", "numpywren", "numpywren in memory")
 def _(clock: Clock, n: int, side: str) -> None:
-    with storage(n, side) as npwex:
+    with storage(clock, n, side) as npwex:
         R = npwex.random.standard_normal((n, n), seed=0)
         A = (R + R.T + npwex.eye(n) * (4 * n)).persist()
         with clock:
@@ -187,12 +215,13 @@ def _(clock: Clock, n: int, side: str) -> None:
 
 
 @contextmanager
-def storage(n: int, side: str) -> Iterator[Any]:
+def storage(clock: Clock, n: int, side: str) -> Iterator[Any]:
+    """With room for everything, or with a quarter of one matrix and a folder for the rest."""
     if side == "numpywren in memory":
-        with executor(memory_limit=5 * n * n * 8) as npwex:
+        with executor(clock, memory_limit=4 * n * n * 8) as npwex:
             yield npwex
     else:
-        with tempfile.TemporaryDirectory() as scratch, executor(memory_limit=limit_for(n), scratch=scratch) as npwex:
+        with tempfile.TemporaryDirectory() as scratch, executor(clock, memory_limit=limit_for(n), scratch=scratch) as npwex:
             yield npwex
 
 

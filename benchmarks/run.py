@@ -90,7 +90,7 @@ JOBS = [
         quick=4096,
         repeats=1,
     ),
-    Job("out-of-core cholesky", 32_768, (OURS, MEMORY), (faster(MEMORY, 0.8),), factorisation, quick=4096, repeats=1),
+    Job("out-of-core cholesky", 24_576, (OURS, MEMORY), (faster(MEMORY, 0.8),), factorisation, quick=4096, repeats=1),
     Job("latency", 100, (OURS, "NumPy"), (under_seconds(1e-3),), quick=100),
     Job("import", 0, (OURS,), (under_seconds(0.3),), quick=0),
 ]
