@@ -97,7 +97,7 @@ def _positive(name: str, value: int | None) -> int | None:
 
 
 def _absolute(path: str | os.PathLike[str] | None) -> str | None:
-    return None if path is None else str(pathlib.Path(path).expanduser().absolute())
+    return None if path is None else os.path.abspath(os.path.expanduser(os.fspath(path)))
 
 
 def resolve(arguments: Config, profile: str | None = None, environ: Mapping[str, str] = os.environ) -> Config:

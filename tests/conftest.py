@@ -1,0 +1,56 @@
+"""What the tests share. They run on the installed package; nothing here puts python/ on the path."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+import numpywren as npywren
+
+os.environ["NUMPYWREN_CONFIG"] = os.devnull  # the settings of whoever runs the tests are not theirs
+for variable in [
+    name for name in os.environ if name.startswith("NUMPYWREN_") and name not in ("NUMPYWREN_CONFIG", "NUMPYWREN_SOAK")
+]:
+    del os.environ[variable]
+
+
+@pytest.fixture(scope="module")
+def ex() -> Iterator[npywren.Executor]:
+    """An ephemeral executor with two workers."""
+    with npywren.local_executor(workers=2, memory_limit="512MiB", progress=False) as executor:
+        yield executor
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20)
+
+
+@pytest.fixture(scope="session")
+def python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a text in another Python; what it prints comes back, and it fails the test unless it ends with `code`."""
+
+    def run(text: str, *arguments: object, code: int = 0, timeout: float = 120, **more: object):
+        command = [sys.executable, "-c", textwrap.dedent(text), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **more)
+        assert done.returncode == code, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def spd() -> Callable[..., np.ndarray]:
+    """Makes symmetric positive definite matrices."""
+
+    def make(n: int, dtype: type = np.float64, seed: int = 0) -> np.ndarray:
+        M = np.random.default_rng(seed).standard_normal((n, n))
+        return (M @ M.T / n + np.eye(n)).astype(dtype)
+
+    return make

@@ -1,0 +1,102 @@
+"""The memory limit, as the operating system sees it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import numpywren as npywren
+
+ALLOWANCE = 200_000_000  # above the limit, whatever the sizes
+
+MEASURED = """
+    import sys
+    import numpy as np
+    import numpywren
+
+    def peak():
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+    limit = int(sys.argv[1])
+    before = peak()
+    ex = numpywren.local_executor(workers=2, memory_limit=limit, progress=False, scratch=sys.argv[2])
+    {work}
+    print(peak() - before, ex.describe()["memory_used"])
+"""
+
+JOBS = {
+    "matmul": """
+        n, block = 3000, 300
+        A = ex.random.standard_normal((n, n), seed=0, block_shape=(block, block)).persist()
+        B = ex.random.standard_normal((n, n), seed=1, block_shape=(block, block)).persist()
+        C = (A @ B).persist()
+        v = np.random.default_rng(0).standard_normal((n, 1))
+        exact = (A @ (B @ v)).numpy()
+        assert np.abs((C @ v).numpy() - exact).max() < 1e-8 * np.abs(exact).max()
+    """,
+    "cholesky": """
+        n, block = 3000, 300
+        R = ex.random.standard_normal((n, n), seed=0, block_shape=(block, block))
+        A = (R + R.T + ex.eye(n, block_shape=(block, block)) * (4 * n)).persist()
+        L = ex.linalg.cholesky(A).persist()
+        v = np.random.default_rng(0).standard_normal((n, 1))
+        exact = (A @ v).numpy()
+        assert np.abs((L @ (L.T @ v)).numpy() - exact).max() < 1e-10 * np.abs(exact).max()
+    """,
+    "elementwise": """
+        A = ex.random.uniform(size=(20_000, 500), seed=0, block_shape=(1000, 500)).persist()
+        B = (ex.exp(A) * 2 - A).persist()
+        total = float(ex.sum(B))
+        assert abs(total / 1e7 - (2 * (np.e - 1) - 0.5)) < 1e-3
+        assert ex.argmin(B, axis=0).numpy().shape == (500,)
+    """,
+}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_peak_stays_within_the_limit(python, tmp_path, job):
+    limit = 32 * 2**20  # of matrices of 72 to 80 MB each
+    work = JOBS[job].strip().replace("\n    ", "\n")
+    peak, used = map(int, python(MEASURED.format(work=work), limit, tmp_path).stdout.split())
+    assert used <= limit
+    assert peak <= limit + ALLOWANCE
+
+
+def test_streamed_files(python, tmp_path):
+    """A .npy file six times the limit goes in and out, a block of rows at a time."""
+    X = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", dtype=np.float64, shape=(6000, 4000))
+    X[:, 7] = np.arange(6000)
+    X.flush()
+    del X
+    work = f"""A = ex.matrix_init({str(tmp_path / "x.npy")!r}, block_shape=(500, 500))
+    (A + 1).save({str(tmp_path / "y.npy")!r})"""
+    limit = 32 * 2**20
+    peak, _ = map(int, python(MEASURED.format(work=work), limit, tmp_path).stdout.split())
+    assert peak <= limit + ALLOWANCE
+    found = np.load(tmp_path / "y.npy", mmap_mode="r")
+    np.testing.assert_array_equal(found[:, 7], np.arange(6000) + 1)
+    assert found[:, 8].max() == 1
+
+
+def test_what_cannot_fit_is_refused_with_a_block_shape_that_does():
+    n, limit = 3000, 16 * 2**20
+    with npywren.local_executor(memory_limit=limit) as ex:
+        A = ex.random.standard_normal((n, n), seed=0, block_shape=(2000, 2000))
+        with pytest.raises(MemoryError, match=r"block_shape=\(\d+, \d+\)") as e:
+            (A @ A).persist()
+        block = tuple(map(int, re.search(r"block_shape=\((\d+), (\d+)\)", str(e.value)).groups()))
+        assert 3 * 8 * block[0] * block[1] <= limit
+        A = ex.random.standard_normal((n, n), seed=0, block_shape=block)
+        assert (A @ A).persist().computed
+
+
+def test_memory_comes_back():
+    with npywren.local_executor(memory_limit="64MiB") as ex:
+        for seed in range(20):
+            A = ex.random.standard_normal((1000, 1000), seed=seed).persist()
+            assert ex.describe()["memory_used"] <= 64 * 2**20
+        del A
+        assert ex.describe()["memory_used"] < 16 * 2**20
