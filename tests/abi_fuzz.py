@@ -6,6 +6,7 @@ import random
 import sys
 
 import numpy as np
+
 from numpywren import _abi
 
 seed, calls = int(sys.argv[1]), int(sys.argv[2])
@@ -34,18 +35,22 @@ def array(executor):
 
 
 executors, arrays, jobs = [opened(), opened()], [], []
-for _ in range(10):
-    arrays.append(array(executors[0]))
+arrays.extend(array(executors[0]) for _ in range(10))
 
-OPS = """
-add subtract multiply divide floor_divide mod power maximum minimum equal less where negative exp log sqrt square abs astype
-matmul transpose sum prod mean min max any all argmin argmax norm squeeze expand_dims broadcast_to rechunk slice full eye
-arange uniform normal diag trace tril triu cholesky solve_triangular solve program nonsense
-""".split()
-NAMES = """
-axis keepdims ord shape value dtype block_shape start stop step n m k seed low high loc scale lower trans unit_diagonal
-assume_a source filename name scalars axes
-""".split()
+# fmt: off
+OPS = [
+    "add", "subtract", "multiply", "divide", "floor_divide", "mod", "power", "maximum", "minimum", "equal", "less",
+    "where", "negative", "exp", "log", "sqrt", "square", "abs", "astype", "matmul", "transpose", "sum", "prod",
+    "mean", "min", "max", "any", "all", "argmin", "argmax", "norm", "squeeze", "expand_dims", "broadcast_to",
+    "rechunk", "slice", "full", "eye", "arange", "uniform", "normal", "diag", "trace", "tril", "triu", "cholesky",
+    "solve_triangular", "solve", "program", "nonsense",
+]
+NAMES = [
+    "axis", "keepdims", "ord", "shape", "value", "dtype", "block_shape", "start", "stop", "step", "n", "m", "k",
+    "seed", "low", "high", "loc", "scale", "lower", "trans", "unit_diagonal", "assume_a", "source", "filename",
+    "name", "scalars", "axes",
+]
+# fmt: on
 SOURCE = "def p(A, n=2):\n    for i in range(n):\n        C[i, 0] = copy(A[0, 0])\n    return C\n"
 
 
