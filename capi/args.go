@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -30,7 +31,7 @@ func report(out *C.npw_error, err error) C.npw_status {
 	if out != nil {
 		out.os_errno, out.message = 0, nil
 		if err != nil {
-			out.message = C.CString(err.Error())
+			out.message = cText(err.Error())
 			var errno syscall.Errno
 			if errors.As(err, &errno) {
 				out.os_errno = C.int32_t(errno)
@@ -62,6 +63,11 @@ const (
 	maxList = 1 << 20
 	maxDims = 32
 )
+
+// cText is a C string of s. A message may quote bytes of the caller's that are no UTF-8, or a NUL, which would end it.
+func cText(s string) *C.char {
+	return C.CString(strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", `\0`))
+}
 
 func null(name string) error { return errs.New(errs.Value, "%s is NULL", name) }
 
@@ -182,6 +188,6 @@ func give(name string, out **C.char, text string) error {
 	if out == nil {
 		return null(name)
 	}
-	*out = C.CString(text)
+	*out = cText(text)
 	return nil
 }

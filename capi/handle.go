@@ -104,7 +104,7 @@ func find[T any](t *table, h uint64) (T, error) {
 	var zero T
 	want := kindOf[T]()
 	if got := kind(h >> (genBits + indexBits)); got != want {
-		return zero, errs.New(errs.Value, "handle %#x is not an %v", h, want)
+		return zero, errs.New(errs.Value, "handle %#x is no %v", h, want)
 	}
 	i := h & (1<<indexBits - 1)
 	gen := uint32(h>>indexBits) & genMask

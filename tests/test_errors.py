@@ -17,7 +17,7 @@ def still_works(ex):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda A: A + np.ones((5, 7)), r"\(4, 6\).*\(5, 7\)"),
+        (lambda A: A + np.ones((5, 7)), r"\(4,6\) \(5,7\)"),
         (lambda A: A @ A, r"4.*6|6.*4"),
         (lambda A: A.executor.dot(A, np.ones(5)), "5"),
         (lambda A: A.executor.where(A > 0, A, np.ones(5)), r"\(5,\)"),
@@ -123,9 +123,6 @@ def test_integers_that_do_not_fit(ex):
     for call in (lambda: ex.ones(3) + 2**70, lambda: ex.full((2,), 2**64), lambda: ex.zeros(2**65)):
         with pytest.raises(OverflowError):
             call()
-    small = ex.matrix_init(np.ones(3, np.int8))
-    with pytest.raises((ValueError, OverflowError), match="300"):
-        small + 300
 
 
 def test_sizes_beyond_all_measure(ex):
