@@ -30,6 +30,7 @@ int npw_ew_open(npw_ew *e, const npw_space *s, const npw_operand *in, const npw_
 	int64_t head = (registers + s->operands) * sizeof(char *) + 2 * s->operands * sizeof(int64_t);
 	*e = (npw_ew){.s = s, .in = in, .code = code, .memory = malloc(head + ALIGN + buffers * bytes)};
 	if (!e->memory) return NPW_NO_MEMORY;
+	memset(e->memory, 0, head);
 	e->reg = e->memory;
 	e->own = e->reg + registers;
 	e->held = (int64_t *)(e->own + s->operands);
