@@ -50,7 +50,7 @@ var generatorKernels = []Signature{
 		{"seed", "0", nil}, {"low", 0.0, nil}, {"high", 1.0, nil}, {"dtype", "float64", nil}, {"shape", "", nil}}},
 	{Name: "normal", Params: "a*", InPlace: -1, shape: axesShape, dtype: attrDType, Attrs: []AttrSpec{
 		{"seed", "0", nil}, {"loc", 0.0, nil}, {"scale", 1.0, nil}, {"dtype", "float64", nil}, {"shape", "", nil}}},
-	{Name: "arange", Params: "a n n", InPlace: -1, shape: axesShape, dtype: attrDType, Attrs: []AttrSpec{{"dtype", "int64", nil}}},
+	{Name: "arange", Params: "a v v", InPlace: -1, shape: axesShape, dtype: attrDType, Attrs: []AttrSpec{{"dtype", "int64", nil}}},
 }
 
 var layoutKernels = []Signature{
