@@ -241,6 +241,9 @@ func (p *Plan) readsBefore(c, w *Task, n int) bool {
 // Parents are the tasks that write what t reads, each once.
 func (p *Plan) Parents(t Task) iter.Seq[Task] {
 	return func(yield func(Task) bool) {
+		if !slices.ContainsFunc(p.Statements[t.Stmt].reads, func(r *read) bool { return len(p.writers[r.matrix]) > 0 }) {
+			return // inputs only
+		}
 		for x := range p.Reads(t) {
 			w, ok := p.Writer(x)
 			if !ok {

@@ -7,9 +7,9 @@
 //	Bind    inline the programs it calls             (inline.go)
 //	        fuse producers into their readers        (fuse.go)
 //	        give names their numbers, statements     (bind*.go, domain.go)
-//	        their domains, operands their affine
+//	        their domains, operands their affine     (alias.go)
 //	        indices, matrices their grids and dtypes (infer.go, signature.go)
-//	        check                                    (check.go)
+//	        check                                    (reads.go, check.go)
 //	Plan    who writes, who reads, who comes next:   (deps.go)
 //	        solved when asked, never stored
 //	        priorities, costs                        (priority.go, cost.go)

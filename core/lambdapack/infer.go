@@ -34,7 +34,6 @@ func (d *dimension) symbol(index []affine.Expr) extent {
 // inferring is what the statements so far tell of a matrix.
 type inferring struct {
 	known   bool
-	dims    []dimension
 	pending int // statements and aliases that make tiles of it and are not understood yet
 	seen    []observation
 	vain    bool // the one observation is of a loop that does not run
