@@ -203,7 +203,8 @@ func (e *Executor) fits(plan *lambdapack.Plan) error {
 // tooLarge is the error about tiles that do not fit, with blocks that would.
 func (e *Executor) tooLarge(what string, bytes int64, block []int64) error {
 	ndim := max(1, len(block))
-	factor := math.Pow(float64(e.space.Limit())/float64(bytes), 1/float64(ndim))
+	room := e.space.Limit() - min(e.space.Limit()/5, 1<<20) // a reservation is larger than its tiles by no more
+	factor := math.Pow(float64(room)/float64(bytes), 1/float64(ndim))
 	parts := make([]string, len(block))
 	for d, b := range block {
 		n := int64(float64(b) * factor)
