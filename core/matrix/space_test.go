@@ -24,7 +24,11 @@ const side = 32 // of a test's tiles: 8 KiB
 
 // newMatrix is a matrix of n tiles in a column.
 func newMatrix(t testing.TB, name string, n int64, store *blob.Store) *BigMatrix {
-	g, err := grid.New([]int64{n*side - side/2, side}, []int64{side, side})
+	return sized(t, name, n*side-side/2, []int64{side, side}, store)
+}
+
+func sized(t testing.TB, name string, rows int64, block []int64, store *blob.Store) *BigMatrix {
+	g, err := grid.New([]int64{rows, block[1]}, block)
 	require.NoError(t, err)
 	return NewBigMatrix(name, "BigMatrix("+name+")", tile.Float64, g, nil, nil, &Chunks{Store: store, Prefix: name + "/"})
 }
@@ -317,7 +321,7 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestDiskFullBehind: Flush tells of a failed write, and a second one tries again.
+// TestDiskFullBehind: Flush tells of writes that fail, and writes what is left when the disk has space again.
 func TestDiskFullBehind(t *testing.T) {
 	faults := &blobtest.Faults{}
 	s := NewSpace(40*tileBytes, 2)
@@ -325,18 +329,37 @@ func TestDiskFullBehind(t *testing.T) {
 	inner := blob.MemoryDriver()
 	m := newMatrix(t, "m", 20, blob.New(blobtest.WithFaults(inner, faults)))
 	m.Durable = true
-	faults.Script(blobtest.Put, nil, syscall.ENOSPC, nil, syscall.ENOSPC)
+	faults.Random(1, 1, syscall.ENOSPC)
 	for k := range int64(20) {
 		put(t, s, m, k, 1)
 		s.Read(m, Index{k})
 	}
-	err := s.Flush(context.Background(), m)
-	require.ErrorIs(t, err, syscall.ENOSPC)
-	require.Equal(t, errs.OS, errs.KindOf(s.Err(m)))
-	for err != nil {
-		err = s.Flush(context.Background(), m)
+	for range 2 {
+		err := s.Flush(context.Background(), m)
+		require.ErrorIs(t, err, syscall.ENOSPC)
+		require.Equal(t, errs.OS, errs.KindOf(s.Err(m)))
 	}
+	require.Empty(t, keys(t, blob.New(inner)))
+	faults.Random(1, 0, nil)
+	require.NoError(t, s.Flush(context.Background(), m))
+	require.NoError(t, s.Err(m))
 	require.Len(t, keys(t, blob.New(inner)), 20)
+	resident, _, _ := s.Usage()
+	require.Zero(t, resident)
+}
+
+// TestDiskFullForgotten: a durable matrix that nobody wants any more does not stay in memory for want of a disk.
+func TestDiskFullForgotten(t *testing.T) {
+	faults := &blobtest.Faults{}
+	s := NewSpace(40*tileBytes, 2)
+	m := newMatrix(t, "m", 20, blob.New(blobtest.WithFaults(blob.MemoryDriver(), faults)))
+	m.Durable = true
+	faults.Random(1, 1, syscall.ENOSPC)
+	for k := range int64(20) {
+		put(t, s, m, k, Kept)
+	}
+	s.Forget(m)
+	s.Close()
 	resident, _, _ := s.Usage()
 	require.Zero(t, resident)
 }
