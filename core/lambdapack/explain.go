@@ -116,7 +116,7 @@ func (p *Plan) taskTable() (rows [][]string, exact bool) {
 	}
 	rows = [][]string{{"task", "count", "GFLOP", "read", "written"}}
 	for _, k := range append(kinds, total) {
-		rows = append(rows, []string{k.label, fmt.Sprint(k.tasks), figures(k.flops/1e9), bytesText(k.read), bytesText(k.write)})
+		rows = append(rows, []string{k.label, fmt.Sprint(k.tasks), figures(k.flops / 1e9), bytesText(k.read), bytesText(k.write)})
 	}
 	return rows, exact
 }

@@ -167,11 +167,14 @@ func nodeTextAt(n Node, around int) string {
 		}
 	case *Binary:
 		level = levels[n.Op]
-		left := level
-		if level == levelCompare { // comparisons do not associate
+		left, right := level, level+1
+		switch level {
+		case levelCompare: // comparisons do not associate
 			left++
+		case levelShift: // nobody remembers what binds tighter
+			left, right = levelUnary, levelUnary
 		}
-		text = nodeTextAt(n.X, left) + " " + n.Op + " " + nodeTextAt(n.Y, level+1)
+		text = nodeTextAt(n.X, left) + " " + n.Op + " " + nodeTextAt(n.Y, right)
 	}
 	if level < around {
 		return "(" + text + ")"

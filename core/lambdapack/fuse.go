@@ -288,6 +288,9 @@ func (r *reader) tile(ref *Ref, parent string, depth int) Node {
 	if u.reads--; u.reads == 0 {
 		r.f.gone[u.by] = true
 	}
+	if call, ok := value.(*Apply); ok {
+		return copied(call)
+	}
 	return value
 }
 
