@@ -78,6 +78,7 @@ def test_round_trip(ex, shape, dtype):
         )(),
     ],
 )
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_data_of_any_form(ex, make):
     X = data((20, 31), "float64")
     given = make(X)

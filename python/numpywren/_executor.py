@@ -89,6 +89,8 @@ class Executor(Functions):
     def matrix_init(self, X: Any, name: str | None = None, block_shape: Block = None) -> BigMatrix:
         """Cuts data into tiles and keeps a copy of it here.
 
+        float64, float32, int64 and bool stay what they are; smaller integers become int64, others are refused.
+
         Args:
             X: a NumPy array, anything with `__array_interface__`, `__array__` or DLPack, a (nested) list; or the path
                 of a .npy file, which is streamed, or of the folder of a Zarr v3 array.
