@@ -20,7 +20,8 @@ func (p *Plan) Explain(max int) string {
 	rows, exact := p.taskTable()
 	writeTable(&out, rows, 0)
 	if !exact {
-		fmt.Fprintf(&out, "Of kinds with more than %d tasks, GFLOP and bytes are those of whole tiles: tiles at the edges are smaller.\n", maxAdded)
+		fmt.Fprintf(&out, "Of statements with more than %d tasks, GFLOP and bytes are those of whole tiles: tiles at the edges are smaller.\n",
+			maxAdded)
 	}
 	out.WriteString("\n")
 	_ = p.Blocks(&out, max) // a strings.Builder takes everything
@@ -67,7 +68,8 @@ func (p *Plan) matrixTable() [][]string {
 			}
 			versions = fmt.Sprintf(", %s", plural(int(k), "version", "versions"))
 		}
-		rows = append(rows, []string{m.Name, m.Role.String() + " " + m.Display, crossText(m.Grid.Shape()), crossText(m.Grid.Blocks()) + versions, m.DType})
+		shape, tiles := crossText(m.Grid.Shape()), crossText(m.Grid.Blocks())+versions
+		rows = append(rows, []string{m.Name, m.Role.String() + " " + m.Display, shape, tiles, m.DType})
 	}
 	return rows
 }
