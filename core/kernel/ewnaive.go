@@ -100,6 +100,9 @@ func floatEw(op ewOp, x, y float64) float64 {
 		_, mod := floorDivMod(x, y)
 		return mod
 	case ewPow:
+		if a := math.Abs(x); a > 0 && a < 0x1p-1022 { // which math.Pow takes for another number
+			return math.Pow(x*0x1p54, y) * math.Exp2(-54*y)
+		}
 		return math.Pow(x, y)
 	case ewMax:
 		if x >= y || x != x {
@@ -132,11 +135,41 @@ func floatEw(op ewOp, x, y float64) float64 {
 	case ewSqrt:
 		return math.Sqrt(x)
 	case ewExp:
-		return math.Exp(x)
+		return expEw(x)
 	case ewLog:
-		return math.Log(x)
+		return logEw(x)
 	}
 	panic("kernel: " + op.String() + " of floats")
+}
+
+// expEw and logEw are fdlibm's, as in ew_math.h: package math's assembler overflows early and takes no subnormal numbers.
+func expEw(x float64) float64 {
+	if x != x || x > 710 || x < -746 {
+		return math.Exp(x)
+	}
+	k := math.RoundToEven(x * math.Log2E)
+	hi, lo := x-k*6.93147180369123816490e-01, k*1.90821492927058770002e-10
+	r := hi - lo
+	z := r * r
+	c := r - z*(1.66666666666666019037e-01+z*(-2.77777777770155933842e-03+z*(6.61375632143793436117e-05+
+		z*(-1.65339022054652515390e-06+z*4.13813679705723846039e-08))))
+	return math.Ldexp(1-((lo-r*c/(2-c))-hi), int(k))
+}
+
+func logEw(x float64) float64 {
+	if !(x > 0) || math.IsInf(x, 1) {
+		return math.Log(x)
+	}
+	m, e := math.Frexp(x)
+	if m < math.Sqrt2/2 {
+		m, e = 2*m, e-1
+	}
+	k, f := float64(e), m-1
+	s := f / (2 + f)
+	z, half := s*s, 0.5*f*f
+	p := z * (6.666666666666735130e-01 + z*(3.999999999940941908e-01+z*(2.857142874366239149e-01+
+		z*(2.222219843214978396e-01+z*(1.818357216161805012e-01+z*(1.531383769920937332e-01+z*1.479819860511658591e-01))))))
+	return k*6.93147180369123816490e-01 - ((half - (s*(half+p) + k*1.90821492927058770002e-10)) - f)
 }
 
 // floorDivMod is NumPy's: the quotient rounded down and the remainder with the divisor's sign.
