@@ -28,8 +28,10 @@ func TestTightMemory(t *testing.T) {
 		"solve": func(e *Executor, a, b *Array) *Array {
 			return apply(t, e, "solve", map[string]any{"assume_a": "pos"}, a, b)
 		},
-		"norm":    do("norm", map[string]any{"axis": int64(1), "keepdims": true}),
-		"argmin":  do("argmin", map[string]any{"axis": int64(0)}),
+		"norm": do("norm", map[string]any{"axis": int64(1), "keepdims": true}),
+		"argmin": func(e *Executor, a, b *Array) *Array {
+			return apply(t, e, "astype", map[string]any{"dtype": "float64"}, apply(t, e, "argmin", map[string]any{"axis": int64(0)}, a))
+		},
 		"rechunk": do("rechunk", map[string]any{"block_shape": []any{int64(200), int64(90)}}),
 		"transpose": func(e *Executor, a, b *Array) *Array {
 			return apply(t, e, "add", nil, a, apply(t, e, "transpose", nil, a))

@@ -24,10 +24,10 @@ type planCache struct {
 const keptPlans = 64
 
 // bind gives the plan of a program for its inputs.
-func (c *planCache) bind(p *expr.Program) (*lambdapack.Plan, error) {
+func (c *planCache) bind(p *expr.Program, opt lambdapack.Options) (*lambdapack.Plan, error) {
 	inputs := make([]lambdapack.Input, len(p.Inputs))
 	var key strings.Builder
-	key.WriteString(p.Text)
+	fmt.Fprintf(&key, "%v %s", opt, p.Text)
 	for k, in := range p.Inputs {
 		inputs[k] = lambdapack.Input{Name: in.Param, Display: in.Display, Grid: in.Node.Grid(), DType: in.Node.DType(), ZeroTiles: in.Zero}
 		fmt.Fprintf(&key, "\n%v", inputs[k])
@@ -46,7 +46,7 @@ func (c *planCache) bind(p *expr.Program) (*lambdapack.Plan, error) {
 	if !ok {
 		return nil, errs.New(errs.Internal, "the program has no definition of %s", p.Name)
 	}
-	if plan, err = lambdapack.Bind(def, programs.Library, inputs, nil, lambdapack.Options{Fuse: true}); err != nil {
+	if plan, err = lambdapack.Bind(def, programs.Library, inputs, nil, opt); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()

@@ -120,13 +120,18 @@ type program struct {
 	plan *lambdapack.Plan
 }
 
-// lower turns nodes into a plan; its text keeps the inputs until it is released.
+// lower turns nodes into a plan, fused if the memory allows it; its text keeps the inputs until it is released.
 func (e *Executor) lower(nodes []*expr.Node) (*program, error) {
 	text, err := expr.Lower(nodes, nil)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := e.plans.bind(text)
+	plan, err := e.plans.bind(text, lambdapack.Options{Fuse: true})
+	if err == nil && e.fits(plan) != nil { // unfused, the tasks hold fewer tiles
+		if unfused, err := e.plans.bind(text, lambdapack.Options{}); err == nil && e.fits(unfused) == nil {
+			plan = unfused
+		}
+	}
 	if err != nil {
 		text.Release()
 		return nil, err

@@ -372,9 +372,17 @@ func (p *Plan) walkBlock(b *block, x []int64, yield func(Task) bool) bool {
 	return true
 }
 
+// empty says that no statement stands in the block.
+func (b *block) empty() bool {
+	return !slices.ContainsFunc(b.items, func(it item) bool { return it.st != nil || !it.block.empty() })
+}
+
 func (p *Plan) walkItems(items []item, x []int64, yield func(Task) bool) bool {
 	for _, it := range items {
 		if it.block != nil {
+			if it.block.empty() { // of aliases only
+				continue
+			}
 			if !p.walkBlock(it.block, x, yield) {
 				return false
 			}

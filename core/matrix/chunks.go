@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/klauspost/compress/zstd"
+
 	"numpywren/core/blob"
 	"numpywren/core/errs"
 	"numpywren/core/tile"
@@ -67,20 +69,17 @@ func (c *Chunks) read(ctx context.Context, key string, chunk []int64, t *tile.Ti
 		return err
 	}
 	defer r.Close()
-	var from io.Reader = r
-	if c.Meta.Gzip {
-		unzip, err := gzip.NewReader(bufio.NewReader(r))
-		if err != nil {
-			return errs.New(errs.Value, "%s is corrupt: %w", key, err)
-		}
-		from = unzip
+	from, err := decompressor(c.Meta.Compressor, r)
+	if err != nil {
+		return errs.New(errs.Value, "%s is corrupt: %w", key, err)
 	}
+	defer from.Close()
 	if c.Meta.DType == t.DType {
 		err = tile.Decode(from, chunk, c.coding(len(chunk)), t)
 	} else {
 		err = tile.DecodePart(from, chunk, c.coding(len(chunk)), c.Meta.DType, make([]int64, len(chunk)), t)
 	}
-	if err != nil && c.Meta.Gzip && errs.KindOf(err) == errs.Internal {
+	if err != nil && c.Meta.Compressor != "" && errs.KindOf(err) == errs.Internal {
 		return errs.New(errs.Value, "%s is corrupt: %w", key, err)
 	}
 	if err != nil {
@@ -88,6 +87,24 @@ func (c *Chunks) read(ctx context.Context, key string, chunk []int64, t *tile.Ti
 	}
 	return nil
 }
+
+// decompressor reads what a compressor wrote to r.
+func decompressor(name string, r io.Reader) (io.ReadCloser, error) {
+	switch name {
+	case "gzip":
+		return gzip.NewReader(bufio.NewReader(r))
+	case "zstd":
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWindow))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	}
+	return io.NopCloser(r), nil
+}
+
+// maxWindow bounds the memory that a chunk may ask of its decompressor, in bytes.
+const maxWindow = 128 << 20
 
 // coding is the coding of a chunk of ndim dimensions, the versions before them having one element each.
 func (c *Chunks) coding(ndim int) tile.Coding {

@@ -17,7 +17,7 @@ type Meta struct {
 	DType        tile.DType
 	Fill         []byte // the element of chunks that do not exist, little endian; nil is zero
 	Coding       tile.Coding
-	Gzip         bool   // the coded chunk is compressed
+	Compressor   string // of the coded chunk: "gzip", "zstd" or ""
 	Separator    string // of chunk keys: "/" or "."
 	V2Keys       bool   // chunk keys without the leading "c"
 	Attrs        map[string]any
@@ -30,7 +30,7 @@ func NewMeta(shape, chunk []int64, d tile.DType) *Meta {
 
 // ours says whether chunks are in the coding that tiles are written in.
 func (m *Meta) ours() bool {
-	return m.Coding.Order == nil && m.Coding.Checksum && !m.Gzip && m.Fill == nil
+	return m.Coding.Order == nil && m.Coding.Checksum && m.Compressor == "" && m.Fill == nil
 }
 
 // ChunkKey is the key of the chunk at idx, below the array's own.
@@ -108,8 +108,11 @@ func (m *Meta) Marshal() ([]byte, error) {
 	if m.Coding.Checksum {
 		doc.Codecs = append(doc.Codecs, named{Name: "crc32c"})
 	}
-	if m.Gzip {
+	switch m.Compressor {
+	case "gzip":
 		doc.Codecs = append(doc.Codecs, named{"gzip", map[string]any{"level": 5}})
+	case "zstd":
+		doc.Codecs = append(doc.Codecs, named{"zstd", map[string]any{"level": 0, "checksum": false}})
 	}
 	return json.MarshalIndent(doc, "", "  ")
 }

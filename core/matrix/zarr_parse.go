@@ -217,7 +217,7 @@ func (m *Meta) parseKeys(doc *document) error {
 	return nil
 }
 
-// parseCodecs accepts what Coding and Gzip can say: transpose, bytes, crc32c, gzip, in this order.
+// parseCodecs accepts what Coding and Compressor can say: transpose, bytes, crc32c, and gzip or zstd, in this order.
 func (m *Meta) parseCodecs(doc *document) error {
 	m.Coding.Order = make([]int, len(m.Shape))
 	for d := range m.Coding.Order {
@@ -235,15 +235,15 @@ func (m *Meta) parseCodecs(doc *document) error {
 			if err := littleEndian(c, m.DType); err != nil {
 				return err
 			}
-		case c.Name == "crc32c" && seenBytes && !m.Coding.Checksum && !m.Gzip:
+		case c.Name == "crc32c" && seenBytes && !m.Coding.Checksum && m.Compressor == "":
 			m.Coding.Checksum = true
-		case c.Name == "gzip" && seenBytes && !m.Gzip:
-			m.Gzip = true
-		case slices.Contains([]string{"transpose", "bytes", "crc32c", "gzip"}, c.Name):
-			return errs.New(errs.Unsupported, "zarr.json: the codecs can be read in the order transpose, bytes, crc32c, gzip only, and here %s is out of place", c.Name)
+		case (c.Name == "gzip" || c.Name == "zstd") && seenBytes && m.Compressor == "":
+			m.Compressor = c.Name
+		case slices.Contains([]string{"transpose", "bytes", "crc32c", "gzip", "zstd"}, c.Name):
+			return errs.New(errs.Unsupported, "zarr.json: the codecs can be read in the order transpose, bytes, crc32c, gzip or zstd only, and here %s is out of place", c.Name)
 		default:
 			return errs.New(errs.Value, "zarr.json: codec %q cannot be read: write the array without it (in zarr-python, "+
-				"create_array(…, compressors=None)) or with gzip", c.Name)
+				"create_array(…, compressors=None)) or with gzip or zstd", c.Name)
 		}
 	}
 	if !seenBytes {

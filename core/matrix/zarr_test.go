@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
 	"numpywren/core/blob"
@@ -112,8 +114,8 @@ func TestParseMeta(t *testing.T) {
 	}{
 		{"codecs", codecs(transpose("[1,0]"), little, crc), func(m *Meta) bool { return m.ours() }},
 		{"codecs", codecs(transpose("[1,0]"), transpose("[1,0]"), little), func(m *Meta) bool { return m.Coding.Order[1] == 1 }},
-		{"codecs", codecs(little, zip), func(m *Meta) bool { return m.Gzip && !m.Coding.Checksum }},
-		{"codecs", codecs(little, `"crc32c"`, zip), func(m *Meta) bool { return m.Gzip && m.Coding.Checksum }},
+		{"codecs", codecs(little, zip), func(m *Meta) bool { return m.Compressor == "gzip" && !m.Coding.Checksum }},
+		{"codecs", codecs(little, `"crc32c"`, zip), func(m *Meta) bool { return m.Compressor == "gzip" && m.Coding.Checksum }},
 		{"chunk_key_encoding", `{"name":"v2"}`, func(m *Meta) bool { return m.V2Keys && m.Separator == "." }},
 		{"chunk_key_encoding", `{"name":"v2","configuration":{"separator":"/"}}`, func(m *Meta) bool { return m.ChunkKey([]int64{1, 2}) == "1/2" }},
 		{"chunk_key_encoding", `"default"`, func(m *Meta) bool { return m.ChunkKey([]int64{1, 2}) == "c/1/2" }},
@@ -184,7 +186,7 @@ func TestParseMetaRefuses(t *testing.T) {
 		{"codecs", `[{"name":"bytes","configuration":{"endian":"big"}}]`, errs.Unsupported, "big-endian"},
 		{"codecs", `[{"name":"bytes"}]`, errs.Value, "endian"},
 		{"codecs", `[{"name":"bytes","configuration":{"endian":"middle"}}]`, errs.Value, "middle"},
-		{"codecs", `[{"name":"bytes","configuration":{"endian":"little"}},{"name":"zstd","configuration":{"level":0}}]`, errs.Value, "compressors=None"},
+		{"codecs", `[{"name":"bytes","configuration":{"endian":"little"}},{"name":"blosc","configuration":{"level":0}}]`, errs.Value, "compressors=None"},
 		{"codecs", `[{"name":"bytes","configuration":{"endian":"little"}},{"name":"blosc"}]`, errs.Value, `"blosc"`},
 		{"codecs", `[{"name":"sharding_indexed"}]`, errs.Value, "sharding_indexed"},
 		{"codecs", `[{"name":"bytes","configuration":{"endian":"little"}},{"name":"gzip"},{"name":"crc32c"}]`, errs.Unsupported, "crc32c is out of place"},
@@ -245,13 +247,13 @@ func TestOthersArrays(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct {
 		dtype, fill, codecs string
-		gzip                bool
+		compressor          string
 		order               []int
 	}{
-		{"float64", "2.5", `[{"name":"bytes","configuration":{"endian":"little"}}]`, false, []int{0, 1}},
-		{"int16", "-7", `[{"name":"bytes","configuration":{"endian":"little"}},{"name":"gzip","configuration":{"level":1}}]`, true, []int{0, 1}},
-		{"uint8", "9", `[{"name":"transpose","configuration":{"order":[1,0]}},"bytes"]`, false, []int{1, 0}},
-		{"int64", "0", `[{"name":"bytes","configuration":{"endian":"little"}},{"name":"gzip","configuration":{"level":1}}]`, true, []int{0, 1}},
+		{"float64", "2.5", `[{"name":"bytes","configuration":{"endian":"little"}}]`, "", []int{0, 1}},
+		{"int16", "-7", `[{"name":"bytes","configuration":{"endian":"little"}},{"name":"gzip","configuration":{"level":1}}]`, "gzip", []int{0, 1}},
+		{"uint8", "9", `[{"name":"transpose","configuration":{"order":[1,0]}},"bytes"]`, "", []int{1, 0}},
+		{"int64", "0", `[{"name":"bytes","configuration":{"endian":"little"}},{"name":"zstd","configuration":{"level":0,"checksum":false}}]`, "zstd", []int{0, 1}},
 	} {
 		text := edited(t, "data_type", `"`+c.dtype+`"`)
 		text = bytes.Replace(text, []byte(`"fill_value":0.0`), []byte(`"fill_value":`+c.fill), 1)
@@ -261,7 +263,7 @@ func TestOthersArrays(t *testing.T) {
 		chunks := &Chunks{Store: store}
 		meta, err := OpenChunks(ctx, chunks)
 		require.NoError(t, err)
-		require.Equal(t, c.gzip, meta.Gzip, "%s", text)
+		require.Equal(t, c.compressor, meta.Compressor, "%s", text)
 		chunks.Meta = meta
 
 		// Chunk [1, 0] is there, as a library would write it; the others are the fill value.
@@ -273,9 +275,13 @@ func TestOthersArrays(t *testing.T) {
 				putElement(raw[i*strides[0]+j*strides[1]:], d, element(tile.Int8, i*60+j)&0x7f, false)
 			}
 		}
-		if c.gzip {
+		if c.compressor != "" {
 			var b bytes.Buffer
-			w := gzip.NewWriter(&b)
+			var w io.WriteCloser = gzip.NewWriter(&b)
+			if c.compressor == "zstd" {
+				w, err = zstd.NewWriter(&b)
+				require.NoError(t, err)
+			}
 			_, err := w.Write(raw)
 			require.NoError(t, err)
 			require.NoError(t, w.Close())
