@@ -119,15 +119,21 @@ func (d *dense) in(t *testing.T, e *Executor, block ...int64) *Array {
 	if len(block) == 0 {
 		block = nil
 	}
-	j, err := e.StartFromBuffer(d.buffer(), "", block)
+	a := d.named(t, e, "", block...)
+	t.Cleanup(a.Close)
+	return a
+}
+
+// named brings the matrix in under a name; the caller closes it.
+func (d *dense) named(t *testing.T, e *Executor, name string, block ...int64) *Array {
+	t.Helper()
+	j, err := e.StartFromBuffer(d.buffer(), name, block)
 	require.NoError(t, err)
+	defer j.Close()
 	require.True(t, j.Wait(time.Minute))
 	require.NoError(t, j.Err())
-	a := j.Result()
-	j.Close()
-	t.Cleanup(a.Close)
 	runtime.KeepAlive(d)
-	return a
+	return j.Result()
 }
 
 func apply(t *testing.T, e *Executor, op string, params map[string]any, args ...*Array) *Array {
