@@ -63,6 +63,7 @@ func report(side, huge int64, samples int) (string, error) {
 		return "", fmt.Errorf("the solver finds %d edges, the graph has %d", walked.edges, g.edges())
 	}
 
+	fmt.Fprintf(&out, "\nRandom tasks; an enumeration stops at %d neighbours.\n", most)
 	out.WriteString("\n| blocks a side | tasks | bytes of the plan | question | neighbours | a task | allocated a task |\n" +
 		"|---|---|---|---|---|---|---|\n")
 	for _, n := range []int64{side, huge} {
