@@ -1,7 +1,9 @@
 package main
 
 import (
+	"iter"
 	"runtime"
+	"slices"
 	"time"
 
 	"numpywren/core/lambdapack"
@@ -10,14 +12,21 @@ import (
 // graph is every task with its number, and the numbers of its children, one after the other: as small as a graph is that can
 // be asked for a task's children.
 type graph struct {
-	number   map[lambdapack.Task]int32
-	first    []int64 // of each task's children, where they begin
-	children []int32
-	seconds  float64
-	bytes    int64
+	number map[lambdapack.Task]int32
+	first  []int64 // of each task's children, where they begin
+	child  []int32
+
+	seconds float64
+	bytes   int64
 }
 
-func (g *graph) edges() int64 { return int64(len(g.children)) }
+func (g *graph) edges() int64 { return int64(len(g.child)) }
+
+// children are the numbers of a task's children, looked up.
+func (g *graph) children(task lambdapack.Task) iter.Seq[int32] {
+	n := g.number[task]
+	return slices.Values(g.child[g.first[n]:g.first[n+1]])
+}
 
 // buildGraph numbers the tasks and lists everyone's children.
 func buildGraph(plan *lambdapack.Plan) *graph {
@@ -28,15 +37,14 @@ func buildGraph(plan *lambdapack.Plan) *graph {
 		g.number[task] = int32(len(g.number))
 	}
 	for task := range plan.Tasks() {
-		g.first = append(g.first, int64(len(g.children)))
+		g.first = append(g.first, int64(len(g.child)))
 		for child := range plan.Children(task) {
-			g.children = append(g.children, g.number[child])
+			g.child = append(g.child, g.number[child])
 		}
 	}
-	g.first = append(g.first, int64(len(g.children)))
+	g.first = append(g.first, int64(len(g.child)))
 	g.seconds = time.Since(started).Seconds()
 	g.bytes = heap() - before
-	runtime.KeepAlive(g)
 	return g
 }
 

@@ -21,8 +21,8 @@ type answer struct {
 // most is after how many neighbours an enumeration stops: the first diagonal block of a huge matrix has a million children.
 const most = 16
 
-// questions asks for children and parents of random tasks of each kind.
-func questions(plan *lambdapack.Plan, side int64, samples int) []answer {
+// questions asks for children and parents of random tasks of each kind: the plan, and the graph when there is one.
+func questions(plan *lambdapack.Plan, g *graph, side int64, samples int) []answer {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var answers []answer
 	for id, s := range plan.Statements {
@@ -33,6 +33,9 @@ func questions(plan *lambdapack.Plan, side int64, samples int) []answer {
 		answers = append(answers,
 			ask(s.Label+": its first children", tasks, samples, plan.Children),
 			ask(s.Label+": its parents", tasks, samples, plan.Parents))
+		if g != nil {
+			answers = append(answers, ask(s.Label+": its first children, looked up in the graph", tasks, samples, g.children))
+		}
 	}
 	return answers
 }
@@ -53,7 +56,7 @@ func randomTask(rng *rand.Rand, statement int, vars []string, side int64) lambda
 	}
 }
 
-func ask(text string, tasks []lambdapack.Task, samples int, of func(lambdapack.Task) iter.Seq[lambdapack.Task]) answer {
+func ask[T any](text string, tasks []lambdapack.Task, samples int, of func(lambdapack.Task) iter.Seq[T]) answer {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	started, found := time.Now(), 0
