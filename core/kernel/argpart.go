@@ -91,12 +91,14 @@ func newArgSearch(a *Args, shape []int64) (*argSearch, error) {
 		blocks = blocks[s.axis : s.axis+1]
 	}
 	if len(blocks) != len(axes) {
-		return nil, errs.New(errs.Value, "argpart takes the block of each axis that is reduced: there are %d, and %d blocks are given", len(axes), len(blocks))
+		return nil, errs.New(errs.Value, "argpart takes the block of each axis that is reduced: there are %d, and %d blocks are given",
+			len(axes), len(blocks))
 	}
 	step := int64(1)
 	for k := len(axes) - 1; k >= 0; k-- {
 		if b := blocks[k]; b.Extent != shape[axes[k]] {
-			return nil, errs.New(errs.Value, "argpart: the tile has shape %v, but the block of axis %d has %d elements", shape, axes[k], b.Extent)
+			return nil, errs.New(errs.Value, "argpart: the tile has shape %v, but the block of axis %d has %d elements",
+				shape, axes[k], b.Extent)
 		}
 		s.weight[axes[k]] = step
 		s.start += blocks[k].Start * step

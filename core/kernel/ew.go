@@ -105,15 +105,16 @@ func broadcast(kernel string, in []*tile.Tile) ([]int64, error) {
 	shape := slices.Clone(in[0].Shape)
 	for _, t := range in[1:] {
 		if len(t.Shape) != len(shape) {
-			return nil, errs.New(errs.Value, "%s of tiles of shapes %v and %v: they must have as many dimensions, use expand", kernel, in[0].Shape, t.Shape)
+			return nil, errs.New(errs.Value, "%s of tiles of shapes %v and %v: they must have as many dimensions, use expand",
+				kernel, in[0].Shape, t.Shape)
 		}
 		for d, n := range t.Shape {
 			switch {
 			case shape[d] == 1:
 				shape[d] = n
 			case n != 1 && n != shape[d]:
-				return nil, errs.New(errs.Value, "%s of tiles whose shapes %v and %v do not broadcast: the extents of dimension %d must be equal or 1",
-					kernel, shape, t.Shape, d)
+				return nil, errs.New(errs.Value,
+					"%s of tiles whose shapes %v and %v do not broadcast: the extents of dimension %d must be equal or 1", kernel, shape, t.Shape, d)
 			}
 		}
 	}

@@ -21,8 +21,12 @@ enum {
 enum { NPW_OK, NPW_NEGATIVE_POWER, NPW_NO_MEMORY };
 
 // The types: X(number, suffix, C type, unsigned type of the arithmetic).
-#define NPW_SIGNED(X) X(NPW_I8, i8, int8_t, uint32_t) X(NPW_I16, i16, int16_t, uint32_t) X(NPW_I32, i32, int32_t, uint32_t) X(NPW_I64, i64, int64_t, uint64_t)
-#define NPW_UNSIGNED(X) X(NPW_U8, u8, uint8_t, uint32_t) X(NPW_U16, u16, uint16_t, uint32_t) X(NPW_U32, u32, uint32_t, uint32_t) X(NPW_U64, u64, uint64_t, uint64_t)
+#define NPW_SIGNED(X) \
+	X(NPW_I8, i8, int8_t, uint32_t) X(NPW_I16, i16, int16_t, uint32_t) X(NPW_I32, i32, int32_t, uint32_t) \
+	X(NPW_I64, i64, int64_t, uint64_t)
+#define NPW_UNSIGNED(X) \
+	X(NPW_U8, u8, uint8_t, uint32_t) X(NPW_U16, u16, uint16_t, uint32_t) X(NPW_U32, u32, uint32_t, uint32_t) \
+	X(NPW_U64, u64, uint64_t, uint64_t)
 #define NPW_FLOATS(X) X(NPW_F32, f32, float, float) X(NPW_F64, f64, double, double)
 #define NPW_BOOLS(X) X(NPW_BOOL, bool, uint8_t, uint32_t)
 #define NPW_ALL(X) NPW_BOOLS(X) NPW_SIGNED(X) NPW_UNSIGNED(X) NPW_FLOATS(X)

@@ -446,3 +446,15 @@ func BenchmarkEw(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkEwSmall is what a call costs apart from its elements.
+func BenchmarkEwSmall(b *testing.B) {
+	w := newWorkbench(b)
+	x := w.empty(tile.Float64, 1, 1)
+	a, out := &Args{In: []*tile.Tile{x, x}, Strs: []string{"a * -2 + b"}, Attrs: map[string]any{"dtype": "float64"}}, []*tile.Tile{x}
+	for b.Loop() {
+		if err := ewRun(a, out, false); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -67,7 +67,8 @@ func buildEw(text string, in []tile.DType, via, out tile.DType) (values []ewValu
 			if k > 1 {
 				what = "operand " + string(rune('a'+k-2))
 			}
-			return nil, 0, errs.New(errs.Type, "ew(%q): %s is %s, which has no arithmetic: use float64, float32, an integer type or bool", text, what, t)
+			return nil, 0, errs.New(errs.Type, "ew(%q): %s is %s, which has no arithmetic: use float64, float32, an integer type or bool",
+				text, what, t)
 		}
 	}
 	b := &ewBuilder{text: text, in: in, known: map[ewValue]int{}}

@@ -297,7 +297,8 @@ func (p *ewParser) primary() *ewNode {
 		}
 		k := int(token[0] - 'a')
 		if k >= p.operands {
-			ewFail(errs.Value, p.text, pos, "there is no operand %s: the call has %d, the last is %c", token, p.operands, 'a'+max(p.operands-1, 0))
+			ewFail(errs.Value, p.text, pos, "there is no operand %s: the call has %d, the last is %c",
+				token, p.operands, 'a'+max(p.operands-1, 0))
 		}
 		return p.node(ewNode{op: ewOperand, pos: pos, operand: k})
 	case isDigit(token[0]) || token[0] == '.':

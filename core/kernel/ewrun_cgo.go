@@ -44,7 +44,8 @@ func (c *ewCall) machine() (*ewMachine, error) {
 	}
 	s := &m.space
 	s.len = C.int64_t(c.len())
-	s.operands, s.constants, s.temps, s.instrs = C.int64_t(len(c.in)), C.int64_t(len(c.consts)), C.int64_t(c.temps), C.int64_t(len(c.code))
+	s.operands, s.constants = C.int64_t(len(c.in)), C.int64_t(len(c.consts))
+	s.temps, s.instrs = C.int64_t(c.temps), C.int64_t(len(c.code))
 	s.result, s.widest, s.size = C.int64_t(c.result), C.int64_t(c.widest), C.int64_t(c.out.Size())
 	s.strip = max(1, min(stripBytes/s.widest, s.len))
 	for k, t := range c.in {
@@ -84,7 +85,7 @@ func (m *ewMachine) layout(c *ewCall) error {
 			continue
 		}
 		if n == C.NPW_DIMS {
-			return errs.New(errs.Unsupported, "ew(…) broadcasts tiles of shape %v, which have too many dimensions: %d is the most", c.shape, n)
+			return errs.New(errs.Unsupported, "ew of tiles of shape %v has too many dimensions to broadcast: %d is the most", c.shape, n)
 		}
 		for k := range c.in {
 			m.in[k].stride[n] = step[k]
@@ -133,7 +134,7 @@ func (c *ewCall) reduce(op reduction, axes []bool, out *tile.Tile) error {
 		case g.n > 0 && axes[d] == last:
 			g.extent[g.n-1] *= C.int64_t(extent)
 		case g.n == C.NPW_DIMS:
-			return errs.New(errs.Unsupported, "reduce of a tile of shape %v over dimensions that alternate more than %d times", c.shape, C.NPW_DIMS)
+			return errs.New(errs.Unsupported, "reduce of a tile of shape %v: reduced and kept dimensions alternate too often", c.shape)
 		default:
 			if g.n == 0 && axes[d] {
 				g.first_reduced = 1
@@ -165,7 +166,7 @@ func (c *ewCall) argpart(search *argSearch, out *tile.Tile) error {
 				continue
 			}
 			if a.n == C.NPW_DIMS {
-				return errs.New(errs.Unsupported, "argpart of a tile of shape %v, which has too many dimensions: %d is the most", c.shape, C.NPW_DIMS)
+				return errs.New(errs.Unsupported, "argpart of a tile of shape %v: %d dimensions are the most", c.shape, C.NPW_DIMS)
 			}
 			a.extent[a.n], a.weight[a.n] = C.int64_t(extent), C.int64_t(search.weight[d])
 			a.n++

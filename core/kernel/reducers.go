@@ -37,7 +37,8 @@ func elementStep(name string, op, onBool ewOp) func(acc *tile.Tile, first bool, 
 // checkStep wants the tiles that a reducer is fed to be alike.
 func checkStep(name string, acc, x *tile.Tile) error {
 	if acc.DType != x.DType || !slices.Equal(acc.Shape, x.Shape) {
-		return errs.New(errs.Value, "%s of tiles that differ: one is %s of shape %v, one %s of shape %v", name, acc.DType, acc.Shape, x.DType, x.Shape)
+		return errs.New(errs.Value, "%s of tiles that differ: one is %s of shape %v, one %s of shape %v",
+			name, acc.DType, acc.Shape, x.DType, x.Shape)
 	}
 	return nil
 }
