@@ -111,8 +111,9 @@ def markdown(name: str, kernels: dict[str, str], rows: list[Row]) -> str:
         for i, (side, m) in enumerate(row.sides.items()):
             title = f"{row.title} ({row.repeats} runs)" if i == 0 else ""
             lines.append(f"| {title} | {side} | {_cells(m, row.work)} |")
-    lines += ["", "| job | wanted, and what was measured |", "|---|---|"]
-    lines += [f"| {row.title} | {'; '.join(g.verdict(row.sides, row.work) for g in row.goals)} |" for row in rows]
+    if any(row.goals for row in rows):
+        lines += ["", "| job | wanted, and what was measured |", "|---|---|"]
+        lines += [f"| {row.title} | {'; '.join(g.verdict(row.sides, row.work) for g in row.goals)} |" for row in rows]
     return "\n".join([*lines, "", f"![speed of each side relative to ours]({name}.svg)", ""])
 
 
