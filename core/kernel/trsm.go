@@ -53,6 +53,48 @@ func trsm[T float](t triangle, out, tri, b *tile.Tile) error {
 	if !same(b, out) {
 		copy(out.Bytes(), b.Bytes())
 	}
-	blasTrsm(t, int(b.Shape[0]), int(b.Shape[1]), a, ld(tri), tile.View[T](out), ld(out))
+	solveTriangle(t, int(b.Shape[0]), int(b.Shape[1]), a, ld(tri), tile.View[T](out), ld(out))
 	return nil
+}
+
+// trsmLeaf is the side of a triangle that is left to BLAS. Its trsm reaches two thirds of the speed of its gemm at 1024.
+const trsmLeaf = 192
+
+// solveTriangle is blasTrsm by halves, so that most of it is gemm (E. Elmroth, F. Gustavson, I. Jonsson, B. Kågström,
+// Recursive blocked algorithms and hybrid data structures for dense matrix library software, SIAM Review 46, 2004).
+//
+//	X₁ from the one half of op(T);  B₂ -= op(T)₂₁ X₁ (or X₁ op(T)₁₂);  X₂ from the other
+func solveTriangle[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int) {
+	side, step := n, ldb // of the triangle, and between its rows in B
+	if t.left {
+		side, step = m, 1
+	}
+	if side <= trsmLeaf {
+		blasTrsm(t, m, n, a, lda, b, ldb)
+		return
+	}
+	h := (side/2 + 63) / 64 * 64
+	half := func(size int, a, b []T) {
+		if t.left {
+			solveTriangle(t, size, n, a, lda, b, ldb)
+		} else {
+			solveTriangle(t, m, size, a, lda, b, ldb)
+		}
+	}
+	between := a[h*lda:] // the block beside the two halves' triangles
+	if t.lower {
+		between = a[h:]
+	}
+	known, rest, size, other := b, b[h*step:], h, side-h
+	first, second := a, a[h*lda+h:]
+	if t.left != (t.lower != t.trans) { // from the end
+		known, rest, size, other, first, second = rest, known, other, size, second, first
+	}
+	half(size, first, known)
+	if t.left {
+		blasGemm(t.trans, false, other, n, size, -1, between, lda, known, ldb, 1, rest, ldb)
+	} else {
+		blasGemm(false, t.trans, m, other, size, -1, known, ldb, between, lda, 1, rest, ldb)
+	}
+	half(other, second, rest)
 }
