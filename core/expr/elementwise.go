@@ -24,6 +24,7 @@ const (
 	arithmetic class = iota // in the promoted type
 	noBool                  // in the promoted type, int8 for bool
 	inexactly               // in a float
+	quotient                // in a float, float64 for every integer
 	comparison              // in the promoted type, result bool
 	logical                 // in bool
 	test                    // in a float, result bool
@@ -40,7 +41,7 @@ var ufuncs = map[string]*ufunc{
 	"add":           {nin: 2, template: "%s + %s", onBool: "logical_or(%s, %s)"},
 	"subtract":      {nin: 2, template: "%s - %s", refuse: boolSubtract},
 	"multiply":      {nin: 2, template: "%s * %s", onBool: "logical_and(%s, %s)"},
-	"divide":        {nin: 2, template: "%s / %s", class: inexactly},
+	"divide":        {nin: 2, template: "%s / %s", class: quotient},
 	"power":         {nin: 2, template: "%s ** %s", class: noBool},
 	"floor_divide":  {nin: 2, template: "%s // %s", class: noBool},
 	"mod":           {nin: 2, template: "%s %% %s", class: noBool},
@@ -76,6 +77,10 @@ func (f *ufunc) resolve(common string) (compute, result string) {
 		}
 	case inexactly:
 		common = inexact(common)
+	case quotient:
+		if !isFloat(common) {
+			common = float64Type
+		}
 	case comparison:
 		return common, boolType
 	case logical:

@@ -31,7 +31,7 @@ class Config:
         scratch: the directory for tiles that do not fit in memory; by default the system's temporary directory.
         retain: "all" keeps intermediate tiles (the default with `path`: a crash resumes), "results" only results.
         pipeline_width: tasks in flight a worker.
-        progress: whether calls of more than a second show a progress bar.
+        progress: whether calls of more than a second show a progress bar; by default in a terminal and a notebook.
     """
 
     workers: int | None = None

@@ -46,7 +46,7 @@ class Executor(Functions):
         settings = json.dumps(config.for_core())
         _abi.call("npw_open", _abi.encode(settings, "the configuration"), ctypes.byref(handle))
         self._handle = handle.value
-        self._progress = config.progress is not False
+        self._progress = _jobs.seen() if config.progress is None else config.progress
         # Runs on close, with the last reference, or as the interpreter ends, whichever is first.
         self._finalizer = weakref.finalize(self, _close, handle.value)
 
@@ -278,7 +278,8 @@ def local_executor(
         retain: "all" keeps intermediate tiles (the default with `path`: a crash resumes), "results" only results.
         scratch: the directory for tiles that do not fit in memory; by default the system's temporary directory.
         pipeline_width: tasks in flight a worker.
-        progress: False shows no progress bar; otherwise calls of more than a second show one.
+        progress: whether calls of more than a second show a progress bar; by default where somebody looks, in a
+            terminal or a notebook.
     """
     threads = None if workers is None else _operand.integer("workers", workers)
     return Executor(Config(threads, memory_limit, path, scratch, retain, pipeline_width, progress))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -66,6 +67,11 @@ def _wait(job: _abi.Handle, label: str, progress: bool) -> None:
     finally:
         if bar is not None:
             bar.close()
+
+
+def seen() -> bool:
+    """Whether somebody looks at a bar: in a terminal or a notebook, not in a log."""
+    return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
 
 
 class _Bar:

@@ -75,10 +75,10 @@ def lambdapack(function: Callable[..., Any]) -> Program:
     """Makes a LAmbdaPACK program of a Python function, whose text is read and never run by Python.
 
         @npywren.lambdapack
-        def scaled_gram(A, scale=2):
+        def gram(A):
             for i in range(blocks(A, 1)):
                 for j in range(blocks(A, 1)):
-                    G[i, j] = ew("a * b", sum([gemm(A[k, i].T, A[k, j]) for k in range(blocks(A, 0))]), scale)
+                    G[i, j] = ew("a / 2", sum([gemm(A[k, i].T, A[k, j]) for k in range(blocks(A, 0))]))
             return G
 
     It is checked here, and an error names this file and its line.
