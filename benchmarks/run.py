@@ -142,7 +142,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small sizes, once: whether everything runs, not how fast")
     parser.add_argument("--only", metavar="TEXT", help="the jobs with TEXT in their title, such as 'cholesky 8192'")
-    parser.add_argument("--repeats", type=int, help="how often each side runs")
+    parser.add_argument("--repeats", type=int, help="how often each side runs, at most")
     parser.add_argument("--output", type=pathlib.Path, default=HERE / "results", help="the folder for the report")
     options = parser.parse_args()
 
@@ -155,7 +155,7 @@ def main() -> int:
     for job in chosen:
         size = job.quick if options.quick else job.size
         print(f"{job.name} {size}", flush=True)
-        repeats = options.repeats or (1 if options.quick else job.repeats)
+        repeats = 1 if options.quick else min(options.repeats or job.repeats, job.repeats)
         work = job.work(size) if job.work else None
         goals = () if options.quick else job.goals  # which are about the full size
         rows.append(report.Row(job.name, size, repeats, work, goals, measure(job, size, repeats)))

@@ -1,12 +1,13 @@
 package grid
 
-// What default blocks measure. The kernels are near their best from 512 on; the bounds leave enough tiles to share between
-// workers, and keep a tile of a large matrix at some tens of megabytes.
+// What default blocks measure. The kernels are near their best from 512 on, and a tenth faster at 2048, where BLAS copies a tile
+// for more arithmetic (docs/decisions/0006-default-blocks.md). The bounds leave enough tiles to share between workers, and keep
+// a tile of a large matrix at some tens of megabytes.
 const (
 	minSide  = 256
 	maxSide  = 1024
-	hugeSide = 2048    // instead of maxSide, of a side from hugeFrom on
-	hugeFrom = 16384   // where maxSide would make very many tiles
+	hugeSide = 2048    // of a side from hugeFrom on
+	hugeFrom = 8192    // where hugeSide leaves four blocks
 	multiple = 128     // blocks are multiples of it
 	longSide = 1 << 16 // of the long side of a thin matrix
 	tileSize = 8 << 20 // bytes of a tile of a thin matrix
@@ -30,7 +31,7 @@ func DefaultBlock(shape []int64, itemsize int) []int64 {
 			thin, long = 1, 0
 		}
 		if shape[thin] > maxSide || shape[long] < 4*shape[thin] {
-			block[thin], block[long] = side(shape[thin], square(shape[thin])), side(shape[long], square(shape[long]))
+			block[thin], block[long] = square(shape[thin]), square(shape[long])
 			break
 		}
 		// A thin matrix: whole rows (or columns), as many as make tileSize.
@@ -44,12 +45,12 @@ func DefaultBlock(shape []int64, itemsize int) []int64 {
 	return block
 }
 
-// square is the most that a side of n is cut into, of a matrix that is not thin.
+// square is the block of a side of n of a matrix that is not thin.
 func square(n int64) int64 {
 	if n >= hugeFrom {
 		return hugeSide
 	}
-	return maxSide
+	return side(n, maxSide)
 }
 
 // side is the block of a side of n: about an eighth of it, but between minSide and most.
