@@ -99,27 +99,50 @@ func copyAxes[T any](dst, src unsafe.Pointer, axes []axis) {
 	transpose[T](dst, src, axes[0], axes[1])
 }
 
-// transpose copies where the fast axis of dst is not that of src: it takes lines of src eight elements at a time, a cache
-// line of float64, and so writes eight lines of dst side by side. Every address that it forms is one of an element, as src and
-// dst may lie in Go's heap.
+// patch is the side of the square blocks in which transpose works: two of them fit the first level of cache.
+const patch = 32
+
+// transpose copies where the fast axis of dst is not that of src, by way of a small square block: so src is read, and dst
+// written, in runs of whole cache lines. Straight from the one to the other the lines would push each other out of the cache
+// before they are full, as their distance is a power of two as a rule. Every address that it forms is one of an element, since
+// src and dst may lie in Go's heap.
 func transpose[T any](dst, src unsafe.Pointer, fast, slow axis) {
-	j, d, s := int64(0), slow.dst, slow.src
-	for ; j+8 <= slow.n; j += 8 {
-		for i := range fast.n {
-			at, line := unsafe.Add(dst, j*d+i*fast.dst), unsafe.Add(src, j*s+i*fast.src)
-			*(*T)(at) = *(*T)(line)
-			*(*T)(unsafe.Add(at, d)) = *(*T)(unsafe.Add(line, s))
-			*(*T)(unsafe.Add(at, 2*d)) = *(*T)(unsafe.Add(line, 2*s))
-			*(*T)(unsafe.Add(at, 3*d)) = *(*T)(unsafe.Add(line, 3*s))
-			*(*T)(unsafe.Add(at, 4*d)) = *(*T)(unsafe.Add(line, 4*s))
-			*(*T)(unsafe.Add(at, 5*d)) = *(*T)(unsafe.Add(line, 5*s))
-			*(*T)(unsafe.Add(at, 6*d)) = *(*T)(unsafe.Add(line, 6*s))
-			*(*T)(unsafe.Add(at, 7*d)) = *(*T)(unsafe.Add(line, 7*s))
+	var block [patch * patch]T
+	for i := int64(0); i < fast.n; i += patch {
+		rows := min(patch, fast.n-i)
+		for j := int64(0); j < slow.n; j += patch {
+			columns := min(patch, slow.n-j)
+			for r := range rows {
+				gather(block[r*patch:r*patch+columns], unsafe.Add(src, (i+r)*fast.src+j*slow.src), slow.src)
+			}
+			for c := range columns {
+				scatter(unsafe.Add(dst, i*fast.dst+(j+c)*slow.dst), fast.dst, block[c:(rows-1)*patch+c+1], rows)
+			}
 		}
 	}
-	for ; j < slow.n; j++ {
-		for i := range fast.n {
-			*(*T)(unsafe.Add(dst, j*d+i*fast.dst)) = *(*T)(unsafe.Add(src, j*s+i*fast.src))
+}
+
+// gather reads a run of elements that are stride bytes apart.
+func gather[T any](run []T, from unsafe.Pointer, stride int64) {
+	if stride == int64(unsafe.Sizeof(run[0])) {
+		copy(run, unsafe.Slice((*T)(from), len(run)))
+		return
+	}
+	for k := range run {
+		run[k] = *(*T)(unsafe.Add(from, int64(k)*stride))
+	}
+}
+
+// scatter writes n elements stride bytes apart, from a column of a block.
+func scatter[T any](to unsafe.Pointer, stride int64, column []T, n int64) {
+	if stride == int64(unsafe.Sizeof(column[0])) {
+		run := unsafe.Slice((*T)(to), n)
+		for k := range run {
+			run[k] = column[k*patch]
 		}
+		return
+	}
+	for k := range n {
+		*(*T)(unsafe.Add(to, k*stride)) = column[k*patch]
 	}
 }
