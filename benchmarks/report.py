@@ -152,7 +152,7 @@ def _version(package: str) -> str:
 
 
 def plot(path: pathlib.Path, rows: list[Row]) -> None:
-    """Bars of the speed of every other side relative to ours, which is the line at 1."""
+    """Bars of the speed of every other side relative to ours, which is the line at 1, for the jobs that compute."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -162,7 +162,7 @@ def plot(path: pathlib.Path, rows: list[Row]) -> None:
         (f"{row.title}: {side}", row.sides[OURS].seconds / m.seconds)
         for row in rows
         for side, m in row.sides.items()
-        if side != OURS and not math.isnan(row.sides[OURS].seconds / m.seconds)
+        if row.work and side != OURS and not math.isnan(row.sides[OURS].seconds / m.seconds)
     ]
     figure, axes = plt.subplots(figsize=(9, 1 + 0.35 * len(bars)))
     labels, values = [label for label, _ in bars][::-1], [value for _, value in bars][::-1]
