@@ -61,9 +61,18 @@ func (f *file) Get(_ context.Context, key string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, failure(key, err)
 	}
-	if info, err := r.Stat(); err == nil && !info.Mode().IsRegular() {
+	info, err := r.Stat()
+	switch {
+	case err != nil:
+		err = failure(key, err)
+	case info.IsDir():
+		err = fmt.Errorf("%s: %w", key, ErrNotExist)
+	case !info.Mode().IsRegular():
+		err = errs.New(errs.OS, "%s is no regular file", key)
+	}
+	if err != nil {
 		_ = r.Close()
-		return nil, fmt.Errorf("%s: %w", key, ErrNotExist)
+		return nil, err
 	}
 	return r, nil
 }

@@ -141,6 +141,9 @@ func (n *Npy) header(size int64) error {
 	if _, err := n.file.ReadAt(text, 0); err != nil {
 		return errs.New(errs.OS, "%s cannot be read: %w", n.path, err)
 	}
+	if text[6] == 3 {
+		text[6] = 2 // npyio's parser knows no other
+	}
 	return n.describe(text)
 }
 
