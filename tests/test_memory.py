@@ -108,7 +108,8 @@ def test_the_block_shape_of_a_refusal_works(shape, block, call):
     with npywren.local_executor(memory_limit=3 * 2**20) as ex:
 
         def computed(block):
-            call(ex.random.standard_normal(shape, seed=0, block_shape=[min(b, n) for b, n in zip(block, shape, strict=True)])).numpy()
+            block = [min(b, n) for b, n in zip(block, shape, strict=True)]
+            call(ex.random.standard_normal(shape, seed=0, block_shape=block)).numpy()
 
         with pytest.raises(MemoryError, match=r"block_shape=\([\d, ]+\)") as e:
             computed(block)
@@ -117,9 +118,8 @@ def test_the_block_shape_of_a_refusal_works(shape, block, call):
 
 def test_what_can_be_computed_can_be_read():
     """A tile that fits once but not twice is refused before it is computed, not when it is read."""
-    with npywren.local_executor(memory_limit=6 * 2**20) as ex:
-        with pytest.raises(MemoryError, match=r"reading tiles.*block_shape="):
-            ex.zeros((1000, 1000), np.float32, block_shape=(1000, 1000)).persist()
+    with npywren.local_executor(memory_limit=6 * 2**20) as ex, pytest.raises(MemoryError, match=r"reading tiles.*block_shape="):
+        ex.zeros((1000, 1000), np.float32, block_shape=(1000, 1000)).persist()
 
 
 def test_memory_comes_back():
