@@ -57,13 +57,22 @@ func system(err error) error {
 }
 
 func (f *file) Get(_ context.Context, key string) (io.ReadCloser, error) {
-	r, err := os.Open(f.path(key))
+	r, err := os.OpenFile(f.path(key), os.O_RDONLY|syscall.O_NONBLOCK, 0) // or a pipe would wait for its writer
 	if err != nil {
 		return nil, failure(key, err)
 	}
-	if info, err := r.Stat(); err == nil && info.IsDir() {
+	info, err := r.Stat()
+	switch {
+	case err != nil:
+		err = failure(key, err)
+	case info.IsDir():
+		err = fmt.Errorf("%s: %w", key, ErrNotExist)
+	case !info.Mode().IsRegular():
+		err = errs.New(errs.OS, "%s is no regular file", key)
+	}
+	if err != nil {
 		_ = r.Close()
-		return nil, fmt.Errorf("%s: %w", key, ErrNotExist)
+		return nil, err
 	}
 	return r, nil
 }

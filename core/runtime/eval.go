@@ -282,6 +282,7 @@ func (e *evaluation) apply(k *kernel.Kernel, a *kernel.Args, operands []value, a
 		}
 		outs = append(outs, value{t: tiles[n], shape: spec.Shape, dtype: spec.DType, owned: n > 0 || acc == nil})
 	}
+	a.Share = func(n int, piece func(k int)) { e.job.kernels.Add(int64(e.job.rt.share(n, piece))) }
 	if err := e.job.timed(func() error { return k.Run(a, tiles, acc != nil) }); err != nil {
 		e.release(outs...)
 		return nil, e.job.failure(e.task, err)
