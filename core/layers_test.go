@@ -24,6 +24,7 @@ var layers = []layer{
 	{"core/tile", []string{"core/grid"}},
 	{"core/blob", none},
 	{"core/blob/blobtest", all},
+	{"core/blob/s3", []string{"core/blob"}},
 	{"core/queue", none},
 	{"core/queue/queuetest", all},
 	{"core/matrix", []string{"core/grid", "core/tile", "core/blob"}},
@@ -83,7 +84,7 @@ func TestImportsOfOthers(t *testing.T) {
 		prefix  string
 		allowed func(folder string) bool
 	}{
-		{"github.com/aws/", in("core/blob", "core/queue", "core/deploy", "worker")},
+		{"github.com/aws/", in("core/blob/s3", "core/queue/sqs", "core/deploy", "worker")},
 		{"github.com/stretchr/testify", in("core/blob/blobtest", "core/queue/queuetest")},
 		{"testing", in("core/blob/blobtest", "core/queue/queuetest")},
 		{"os", notIn("core/scheduler", "core/affine", "core/grid", "core/lambdapack", "core/expr")},
