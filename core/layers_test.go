@@ -33,6 +33,7 @@ var layers = []layer{
 	{"core/expr", []string{"core/grid", "core/lambdapack", "core/programs"}},
 	{"core/scheduler", []string{"core/lambdapack"}},
 	{"core/runtime", all},
+	{"core/fleet", all},
 	{"core/simulate", all},
 	{"core/deploy", all},
 	{"core/monitor", all},

@@ -39,7 +39,7 @@ func (j *Job) work() {
 func (s *slot) do(a scheduler.Action) (r scheduler.Result) {
 	var err error
 	func() {
-		defer recovered(&err)
+		defer Recovered(&err)
 		r.Outcome, err = s.act(a)
 	}()
 	var known *errs.Error

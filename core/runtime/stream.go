@@ -281,7 +281,7 @@ func (s *stream) advance() {
 
 func (f *fetch) read(e *evaluation, space *matrix.Space, missing []held) {
 	defer close(f.done)
-	defer recovered(&f.err)
+	defer Recovered(&f.err)
 	for _, h := range missing {
 		t, err := space.Pin(e.ctx, h.m, h.i)
 		if err != nil {
