@@ -169,10 +169,7 @@ func (j *Job) Look(ctx context.Context) (*Look, error) {
 	if err != nil || l.end != nil {
 		return l, err
 	}
-	if whole, err := j.whole(ctx); err != nil || !whole {
-		return l, err
-	}
-	if l.end, err = j.d.finish(ctx, j.run, End{State: Done}); err != nil {
+	if l.end, err = j.complete(ctx); err != nil {
 		return nil, err
 	}
 	l.tell()

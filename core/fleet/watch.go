@@ -43,16 +43,10 @@ func (j *Job) Watch(ctx context.Context, w Watching) error {
 		}
 		now := time.Now()
 		if end == nil && now.Sub(listed) >= cost*listShare {
-			whole, err := j.whole(ctx)
-			if err != nil {
+			if end, err = j.complete(ctx); err != nil {
 				return err
 			}
-			if listed = time.Now(); whole {
-				end, err = j.d.finish(ctx, j.run, End{State: Done})
-				if err != nil {
-					return err
-				}
-			}
+			listed = time.Now()
 			cost = listed.Sub(now)
 		}
 		if end != nil || now.Sub(beaten) >= min(beatPause, 4*pause) {
