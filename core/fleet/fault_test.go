@@ -287,21 +287,19 @@ func TestStop(t *testing.T) {
 func TestStraggler(t *testing.T) {
 	s := newSite(t, blob.NewMemory(), memoryQueue(), choleskyText, 160, 32, Settings{Floor: 0.2, Multiple: 1, Most: 8}, nil)
 	s.lease = shortLease
-	var once sync.Once
+	var first atomic.Bool
 	slow, goOn := make(chan struct{}), make(chan struct{})
 	s.worker(Options{ID: "slow", fault: func(a scheduler.Action) bool {
-		if a.Op == scheduler.Compute {
-			once.Do(func() {
-				close(slow)
-				<-goOn
-			})
+		if a.Op == scheduler.Compute && first.CompareAndSwap(false, true) {
+			close(slow)
+			<-goOn
 		}
 		return false
 	}})
+	t.Cleanup(sync.OnceFunc(func() { close(goOn) }))
 	j := s.submit()
 	<-slow
 	s.worker(Options{ID: "quick"})
 	require.NoError(t, s.wait(j))
 	s.same()
-	close(goOn)
 }
