@@ -22,10 +22,12 @@ var layers = []layer{
 	{"core/grid", none},
 	{"core/affine", none},
 	{"core/tile", []string{"core/grid"}},
+	{"core/cloud", none},
 	{"core/blob", none},
 	{"core/blob/blobtest", all},
 	{"core/queue", none},
 	{"core/queue/queuetest", all},
+	{"core/queue/sqs", []string{"core/cloud", "core/queue"}},
 	{"core/matrix", []string{"core/grid", "core/tile", "core/blob"}},
 	{"core/kernel", []string{"core/tile"}},
 	{"core/lambdapack", []string{"core/affine", "core/grid"}},
@@ -84,7 +86,7 @@ func TestImportsOfOthers(t *testing.T) {
 		prefix  string
 		allowed func(folder string) bool
 	}{
-		{"github.com/aws/", in("core/blob", "core/queue", "core/deploy", "worker")},
+		{"github.com/aws/", in("core/cloud", "core/queue/sqs", "core/deploy", "worker")},
 		{"github.com/stretchr/testify", in("core/blob/blobtest", "core/queue/queuetest")},
 		{"testing", in("core/blob/blobtest", "core/queue/queuetest")},
 		{"os", notIn("core/scheduler", "core/affine", "core/grid", "core/lambdapack", "core/expr")},
