@@ -23,20 +23,21 @@ const memoryLease = time.Minute
 
 // connect opens the store and the queue of an executor whose programs run elsewhere.
 func (e *Executor) connect() error {
-	d, err := openDeployment(e.ctx, e.cfg.Storage, e.cfg.Queue, e.cfg.Region)
+	d, err := openDeployment(e.ctx, e.cfg.Storage, e.cfg.Queue, e.cfg.Region, memoryLease)
 	if err != nil {
 		return err
 	}
 	e.fleet, e.durable = d, d.Store
-	return nil
+	e.launch, err = e.launcher()
+	return err
 }
 
-func openDeployment(ctx context.Context, storage, queueName, region string) (*fleet.Deployment, error) {
+func openDeployment(ctx context.Context, storage, queueName, region string, lease time.Duration) (*fleet.Deployment, error) {
 	store, err := openStore(ctx, storage, region)
 	if err != nil {
 		return nil, err
 	}
-	q, err := openQueue(ctx, queueName, region)
+	q, err := openQueue(ctx, queueName, region, lease)
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +58,11 @@ func openStore(ctx context.Context, storage, region string) (*blob.Store, error)
 	return blob.NewFile(storage), nil
 }
 
-func openQueue(ctx context.Context, name, region string) (*queue.Queue, error) {
+func openQueue(ctx context.Context, name, region string, lease time.Duration) (*queue.Queue, error) {
 	if name == queueMemory {
-		return queue.NewMemory(queue.MemoryOptions{Lease: memoryLease, MaxReceive: 10}), nil
+		return queue.NewMemory(queue.MemoryOptions{Lease: lease, MaxReceive: 10}), nil
 	}
-	return openSQS(ctx, name, region)
+	return openSQS(ctx, name, region, lease)
 }
 
 // host runs a worker in this process, with the executor's own threads and memory.
@@ -70,7 +71,8 @@ func (e *Executor) host() {
 	e.jobs.Go(func() {
 		var err error
 		defer runtime.Recovered(&err)
-		_ = w.Run(e.ctx) // it fails when the store cannot be used: so does the executor then
+		defer w.Close()
+		_ = w.Run(e.ctx, 0) // it fails when the store cannot be used: so does the executor then
 	})
 }
 
@@ -141,7 +143,7 @@ const cancelTime = 10 * time.Second
 func (e *Executor) follow(ctx context.Context, j *Job, job *fleet.Job) error {
 	seen := &lastLook{total: job.Manifest().Tasks, started: time.Now()}
 	j.runs(seen)
-	crew := e.crew()
+	crew := &fleet.Crew{Launch: e.launch, Max: e.cfg.MaxWorkers, Factor: e.cfg.Factor, Slots: e.cfg.PipelineWidth}
 	return job.Watch(ctx, fleet.Watching{Seen: func(l *fleet.Look) error {
 		seen.set(l)
 		if l.State != fleet.Running {

@@ -17,7 +17,8 @@ import (
 // Executor is the memory, the stores and the workers of one session. It is safe for concurrent use.
 type Executor struct {
 	cfg     Config
-	fleet   *fleet.Deployment // nil when programs run in this process
+	fleet   *fleet.Deployment               // nil when programs run in this process
+	launch  func(ctx context.Context) error // starts one worker of the fleet; nil: they are started elsewhere
 	space   *matrix.Space
 	rt      *runtime.Runtime
 	scratch *scratch

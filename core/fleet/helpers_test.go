@@ -162,9 +162,10 @@ func (s *site) worker(opt Options) (stop func(), done chan struct{}) {
 	stop = func() { once.Do(func() { cancel(); <-done }) }
 	go func() {
 		defer close(done)
-		if err := w.Run(ctx); err != nil {
+		if err := w.Run(ctx, 0); err != nil {
 			s.t.Errorf("worker: %v", err)
 		}
+		w.Close()
 		space.Close()
 	}()
 	s.t.Cleanup(stop)

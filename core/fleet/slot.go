@@ -27,6 +27,7 @@ type slot struct {
 	fresh   []lambdapack.Tile // outputs of the task in hand
 	private []held            // tiles that only this chain has, for its next task
 	behind  []*saving
+	acked   bool
 	letters []queue.Message // children to be sent: at the latest before the chain goes on or ends
 }
 
@@ -45,7 +46,8 @@ type saving struct {
 // letterBatch is how many children are sent at once; it is SQS's limit.
 const letterBatch = 10
 
-func (w *Worker) serve(ctx context.Context, d queue.Delivery, r *run, t lambdapack.Task) {
+// serve runs a task, and those of its chain; it tells whether the message is done with.
+func (w *Worker) serve(ctx context.Context, d queue.Delivery, r *run, t lambdapack.Task) (acked bool) {
 	s := &slot{run: r, worker: w, delivery: d, hand: r.engine.NewHand(),
 		machine: scheduler.NewSlot(r.graph, r.manifest.Settings.options())}
 	s.lease = w.leases.hold(d.Receipt)
@@ -56,10 +58,11 @@ func (w *Worker) serve(ctx context.Context, d queue.Delivery, r *run, t lambdapa
 			w.kill()
 		}
 		if w.dead.Load() {
-			return
+			return false
 		}
 		a = s.machine.Next(s.do(ctx, a))
 	}
+	return s.acked
 }
 
 // do does an action. A panic in it is a failure of the job: no other frame on this goroutine would keep it from ending the
@@ -115,7 +118,7 @@ func (s *slot) act(ctx context.Context, a scheduler.Action) (scheduler.Outcome, 
 	case scheduler.Ack:
 		return scheduler.Done, s.ack(ctx)
 	case scheduler.Drop:
-		_ = s.worker.d.Queue.Ack(context.WithoutCancel(ctx), s.delivery.Receipt)
+		s.acked = s.worker.drop(ctx, s.delivery)
 	case scheduler.Release:
 		return scheduler.Done, s.release(ctx, a.Reason)
 	}
@@ -239,7 +242,8 @@ func (s *slot) ack(ctx context.Context) error {
 	if err := s.send(ctx); err != nil {
 		return s.release(ctx, err)
 	}
-	if err := s.worker.d.Queue.Ack(context.WithoutCancel(ctx), s.delivery.Receipt); err != nil && !errors.Is(err, queue.ErrLapsed) {
+	err := s.worker.d.Queue.Ack(context.WithoutCancel(ctx), s.delivery.Receipt)
+	if s.acked = err == nil; err != nil && !errors.Is(err, queue.ErrLapsed) {
 		s.run.note("task %s is done, its message stays: %v", s.machine.Head(), err) // it comes again, and finds its outputs
 	}
 	return nil
@@ -256,13 +260,15 @@ func (s *slot) release(ctx context.Context, reason error) error {
 		if scheduler.Exhausted(s.delivery.Attempt, r.manifest.Settings.Most) {
 			err := errs.New(errs.KindOf(reason), "task %s failed %d times, the last time: %w", name, s.delivery.Attempt, reason)
 			if s.fail(ctx, s.machine.Current(), err) == nil {
-				return w.d.Queue.Ack(ctx, s.delivery.Receipt)
+				s.acked = w.drop(ctx, s.delivery)
+				return nil
 			}
 		}
 		_ = w.d.Store.PutBytes(ctx, r.id.failure(s.machine.Head()), []byte(reason.Error()), blob.PutOptions{}) // for the dead letters' readers
-		wait = scheduler.Backoff(s.delivery.Attempt, w.opt.Lease/100, w.opt.Lease, w.random())
+		wait = w.backoff(s.delivery.Attempt)
 	}
-	return w.d.Queue.Nack(ctx, s.delivery.Receipt, wait) // if it fails, the lease lapses
+	w.giveBack(ctx, s.delivery, wait)
+	return nil
 }
 
 // fail ends the job.

@@ -45,9 +45,6 @@ func (o Options) withDefaults() Options {
 	set(&o.Beat, 2*time.Second)
 	set(&o.Grace, 10*time.Second)
 	set(&o.Wait, 10*time.Second)
-	if o.Idle > 0 {
-		o.Wait = min(o.Wait, o.Idle)
-	}
 	if o.Width == 0 {
 		o.Width = 2
 	}
@@ -99,7 +96,14 @@ type Worker struct {
 	mu     sync.Mutex
 	runs   map[runID]*opening
 	shared map[string]*matrix.BigMatrix // inputs, by place and content
-	inHand map[order]bool               // heads of chains
+	inHand map[order]*twins             // heads of chains
+}
+
+// twins are further deliveries of a message that is in hand. They end as it ends: to acknowledge one before might delete the
+// message of both.
+type twins struct {
+	deliveries []queue.Delivery
+	leases     []*lease
 }
 
 // opening is a run that is known, or being read.
@@ -117,7 +121,7 @@ func NewWorker(d *Deployment, rt *runtime.Runtime, opt Options) *Worker {
 		d: &Deployment{Store: metered(d.Store), Queue: d.Queue, Version: d.Version}, rt: rt, space: rt.Space(), opt: opt, clock: opt.Clock,
 		leases:  &leases{clock: opt.Clock, all: map[*lease]struct{}{}},
 		writers: make(chan struct{}, 4*rt.Workers()),
-		runs:    map[runID]*opening{}, shared: map[string]*matrix.BigMatrix{}, inHand: map[order]bool{},
+		runs:    map[runID]*opening{}, shared: map[string]*matrix.BigMatrix{}, inHand: map[order]*twins{},
 	}
 	return w
 }
@@ -125,12 +129,60 @@ func NewWorker(d *Deployment, rt *runtime.Runtime, opt Options) *Worker {
 // ID is what the worker is called in reports.
 func (w *Worker) ID() string { return w.opt.ID }
 
-// Run works until ctx ends or the worker was idle for long enough. When ctx ends it finishes the tasks in hand, if they take no
+// Run works until ctx ends or the worker was idle for long enough, idle or, when that is 0, Options.Idle. When ctx ends it finishes the tasks in hand, if they take no
 // longer than its grace, and gives the others back. It fails when the store or the queue cannot be used at the beginning.
-func (w *Worker) Run(ctx context.Context) error {
+func (w *Worker) Run(ctx context.Context, idle time.Duration) error {
 	if err := w.d.check(ctx); err != nil {
 		return err
 	}
+	if idle == 0 {
+		idle = w.opt.Idle
+	}
+	wait, look := w.opt.Wait, w.opt.Beat
+	if idle > 0 {
+		wait, look = min(wait, idle), min(look, idle/2)
+	}
+	w.session(ctx, func(soft, hard context.Context, stop func()) {
+		defer w.every(look, func() {
+			if idle > 0 && w.busy.Load() == 0 && w.clock.Now().UnixNano()-w.lastWork.Load() > int64(idle) {
+				stop()
+			}
+		})()
+		var slots sync.WaitGroup
+		for range w.rt.Workers() * w.opt.Width {
+			slots.Go(func() { w.work(soft, hard, wait) })
+		}
+		slots.Wait()
+	})
+	return nil
+}
+
+// Handle does what messages say that somebody else received, and gives the numbers of those that are not done.
+func (w *Worker) Handle(ctx context.Context, deliveries []queue.Delivery) (left []int) {
+	acked := make([]bool, len(deliveries))
+	w.session(ctx, func(_, hard context.Context, _ func()) {
+		width := make(chan struct{}, w.rt.Workers()*w.opt.Width)
+		var group sync.WaitGroup
+		for k, d := range deliveries {
+			group.Go(func() {
+				width <- struct{}{}
+				defer func() { <-width }()
+				acked[k] = w.receive(hard, d)
+			})
+		}
+		group.Wait()
+	})
+	for k, ok := range acked {
+		if !ok {
+			left = append(left, k)
+		}
+	}
+	return left
+}
+
+// session is a time in which the worker works: leases are renewed, and it tells what it does. soft ends with ctx; then no
+// message is begun. hard ends when the grace is over too: what is still in hand is given back.
+func (w *Worker) session(ctx context.Context, f func(soft, hard context.Context, stop func())) {
 	hard, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	soft, stop := context.WithCancel(ctx)
@@ -143,28 +195,20 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.lastWork.Store(w.clock.Now().UnixNano())
 	defer w.every(w.opt.Lease/3, func() { w.leases.renew(hard, w.d.Queue, w.opt.Lease) })()
-	defer w.every(w.opt.Beat, func() {
-		w.beat(hard, false)
-		if w.opt.Idle > 0 && w.busy.Load() == 0 && w.clock.Now().UnixNano()-w.lastWork.Load() > int64(w.opt.Idle) {
-			stop()
-		}
+	defer w.every(w.opt.Beat, func() { w.beat(hard, false) })()
+	defer context.AfterFunc(soft, func() {
+		w.stopping.Store(true)
+		time.AfterFunc(w.opt.Grace, cancel)
 	})()
-	var slots sync.WaitGroup
-	for range w.rt.Workers() * w.opt.Width {
-		slots.Go(func() { w.work(soft, hard) })
-	}
-	<-soft.Done()
-	w.stopping.Store(true)
-	grace := time.AfterFunc(w.opt.Grace, cancel)
-	defer grace.Stop()
-	slots.Wait()
+	f(soft, hard, stop)
 	w.background.Wait()
 	if !w.dead.Load() {
 		w.beat(context.WithoutCancel(ctx), true)
 	}
-	w.closeRuns()
-	return nil
 }
+
+// Close forgets all jobs and their tiles. The worker must not work any more.
+func (w *Worker) Close() { w.closeRuns() }
 
 // check fails when the store or the queue cannot be used.
 func (d *Deployment) check(ctx context.Context) error {
@@ -211,9 +255,9 @@ func (w *Worker) every(d time.Duration, f func()) (stop func()) {
 }
 
 // work receives messages until soft ends, and runs them.
-func (w *Worker) work(soft, hard context.Context) {
+func (w *Worker) work(soft, hard context.Context, wait time.Duration) {
 	for failed := 0; soft.Err() == nil; {
-		got, err := w.d.Queue.Receive(soft, 1, w.opt.Wait)
+		got, err := w.d.Queue.Receive(soft, 1, wait)
 		if soft.Err() != nil || errors.Is(err, queue.ErrClosed) {
 			for _, d := range got {
 				_ = w.d.Queue.Nack(hard, d.Receipt, 0)
@@ -223,7 +267,7 @@ func (w *Worker) work(soft, hard context.Context) {
 		if err != nil {
 			failed++
 			w.opt.Log(fmt.Sprintf("no message can be received: %v", err))
-			sleep(soft, scheduler.Backoff(failed, 100*time.Millisecond, 10*time.Second, w.random()))
+			sleep(soft, scheduler.Backoff(failed, 100*time.Millisecond, 10*time.Second, rand.Float64()))
 			continue
 		}
 		failed = 0
@@ -245,10 +289,9 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (w *Worker) random() float64 { return rand.Float64() }
-
-// receive does what a message says. A panic outside of tasks is logged; its message comes again.
-func (w *Worker) receive(ctx context.Context, d queue.Delivery) {
+// receive does what a message says, and tells whether it is done with. A panic outside of tasks is logged; its message comes
+// again.
+func (w *Worker) receive(ctx context.Context, d queue.Delivery) (acked bool) {
 	var err error
 	defer func() {
 		if err != nil {
@@ -259,26 +302,21 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) {
 	o, bad := parseOrder(d.Body)
 	if bad != nil {
 		w.opt.Log(bad.Error())
-		_ = w.d.Queue.Ack(ctx, d.Receipt)
-		return
+		return w.drop(ctx, d)
 	}
-	if !w.take(o) { // it was delivered twice, and is in hand
-		_ = w.d.Queue.Nack(ctx, d.Receipt, w.opt.Lease/4)
-		return
+	if !w.take(o, d) {
+		return false
 	}
-	defer w.untake(o)
+	defer func() { w.untake(ctx, o, acked) }()
 	r, bad := w.runOf(ctx, o.run)
 	switch {
 	case bad != nil && passing(bad) && errs.KindOf(bad) != errs.Key:
 		w.opt.Log(fmt.Sprintf("job %s cannot be read: %v", o.run.job, bad))
-		_ = w.d.Queue.Nack(ctx, d.Receipt, scheduler.Backoff(d.Attempt, w.opt.Lease/100, w.opt.Lease, w.random()))
-		return
+		return w.giveBack(ctx, d, w.backoff(d.Attempt))
 	case bad != nil:
-		w.refuse(ctx, d, o, bad)
-		return
+		return w.refuse(ctx, d, o, bad)
 	case r.plan == nil || r.ended(ctx) != nil:
-		_ = w.d.Queue.Ack(ctx, d.Receipt)
-		return
+		return w.drop(ctx, d)
 	}
 	started := w.clock.Now()
 	r.inHand.Add(1)
@@ -290,14 +328,27 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) {
 	ctx = withMeter(ctx, &r.meter)
 	switch {
 	case !o.feed && !valid(r.plan, o.task):
-		_ = w.d.Queue.Ack(ctx, d.Receipt)
+		return w.drop(ctx, d)
 	case d.Attempt > r.manifest.Settings.Most:
-		w.exhausted(ctx, d, r, o)
+		return w.exhausted(ctx, d, r, o)
 	case o.feed:
-		w.feed(ctx, d, r, o)
-	default:
-		w.serve(ctx, d, r, o.task)
+		return w.feed(ctx, d, r, o)
 	}
+	return w.serve(ctx, d, r, o.task)
+}
+
+// drop acknowledges a message, giveBack has it delivered again after a while; a failure of either has the lease lapse.
+func (w *Worker) drop(ctx context.Context, d queue.Delivery) bool {
+	return w.d.Queue.Ack(context.WithoutCancel(ctx), d.Receipt) == nil
+}
+
+func (w *Worker) giveBack(ctx context.Context, d queue.Delivery, after time.Duration) bool {
+	_ = w.d.Queue.Nack(context.WithoutCancel(ctx), d.Receipt, after)
+	return false
+}
+
+func (w *Worker) backoff(attempt int) time.Duration {
+	return scheduler.Backoff(attempt, w.opt.Lease/100, w.opt.Lease, rand.Float64())
 }
 
 // valid says whether the plan has the task.
@@ -309,32 +360,30 @@ func valid(p *lambdapack.Plan, t lambdapack.Task) bool {
 	return s.Domain.Contains(t.I[:len(s.Vars)])
 }
 
-func (w *Worker) feed(ctx context.Context, d queue.Delivery, r *run, o order) {
+func (w *Worker) feed(ctx context.Context, d queue.Delivery, r *run, o order) bool {
 	lease := w.leases.hold(d.Receipt)
 	defer w.leases.drop(lease)
 	if err := r.feed(ctx, o.from); err != nil {
 		r.note("tasks without parents from number %d on cannot be sent, delivery %d: %v", o.from, d.Attempt, err)
-		_ = w.d.Queue.Nack(ctx, d.Receipt, scheduler.Backoff(d.Attempt, w.opt.Lease/100, w.opt.Lease, w.random()))
-		return
+		return w.giveBack(ctx, d, w.backoff(d.Attempt))
 	}
-	_ = w.d.Queue.Ack(ctx, d.Receipt)
+	return w.drop(ctx, d)
 }
 
 // refuse ends a job that this worker cannot run, and drops the messages of one that is not there any more.
-func (w *Worker) refuse(ctx context.Context, d queue.Delivery, o order, reason error) {
+func (w *Worker) refuse(ctx context.Context, d queue.Delivery, o order, reason error) bool {
 	w.opt.Log(fmt.Sprintf("job %s is refused: %v", o.run.job, reason))
 	if errs.KindOf(reason) != errs.Key {
 		e := End{State: Failed, Kind: errs.KindOf(reason), Message: reason.Error(), Worker: w.opt.ID}
 		if _, err := w.d.finish(ctx, o.run, e); err != nil {
-			_ = w.d.Queue.Nack(ctx, d.Receipt, w.opt.Lease)
-			return
+			return w.giveBack(ctx, d, w.backoff(d.Attempt))
 		}
 	}
-	_ = w.d.Queue.Ack(ctx, d.Receipt)
+	return w.drop(ctx, d)
 }
 
 // exhausted ends a job of which a message was delivered too often.
-func (w *Worker) exhausted(ctx context.Context, d queue.Delivery, r *run, o order) {
+func (w *Worker) exhausted(ctx context.Context, d queue.Delivery, r *run, o order) bool {
 	name := "that sends the first tasks"
 	if !o.feed {
 		name = r.plan.TaskName(o.task)
@@ -342,10 +391,9 @@ func (w *Worker) exhausted(ctx context.Context, d queue.Delivery, r *run, o orde
 	e := End{State: Failed, Kind: errs.OS, Task: name,
 		Message: fmt.Sprintf("task %s was given up after %d deliveries: %s", name, d.Attempt-1, w.d.lastReason(ctx, r.id, o.task))}
 	if err := r.finish(ctx, e); err != nil {
-		_ = w.d.Queue.Nack(ctx, d.Receipt, w.opt.Lease/4)
-		return
+		return w.giveBack(ctx, d, w.backoff(d.Attempt))
 	}
-	_ = w.d.Queue.Ack(ctx, d.Receipt)
+	return w.drop(ctx, d)
 }
 
 // lastReason is why the last delivery of a task failed.
@@ -357,18 +405,33 @@ func (d *Deployment) lastReason(ctx context.Context, r runID, t lambdapack.Task)
 	return string(text)
 }
 
-func (w *Worker) take(o order) bool {
+// take notes that a message is in hand; if it is already, its twin waits for what becomes of it.
+func (w *Worker) take(o order, d queue.Delivery) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.inHand[o] {
+	if first := w.inHand[o]; first != nil {
+		first.deliveries = append(first.deliveries, d)
+		first.leases = append(first.leases, w.leases.hold(d.Receipt))
 		return false
 	}
-	w.inHand[o] = true
+	w.inHand[o] = new(twins)
 	return true
 }
 
-func (w *Worker) untake(o order) {
+func (w *Worker) untake(ctx context.Context, o order, acked bool) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	t := w.inHand[o]
 	delete(w.inHand, o)
+	w.mu.Unlock()
+	for k, d := range t.deliveries {
+		w.leases.drop(t.leases[k])
+		if w.dead.Load() {
+			continue
+		}
+		if acked {
+			w.drop(ctx, d)
+		} else {
+			w.giveBack(ctx, d, 0)
+		}
+	}
 }
