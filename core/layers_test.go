@@ -35,6 +35,8 @@ var layers = []layer{
 	{"core/expr", []string{"core/grid", "core/lambdapack", "core/programs"}},
 	{"core/scheduler", []string{"core/lambdapack"}},
 	{"core/runtime", all},
+	{"core/fleet", all},
+	{"core/invoke", []string{"core/cloud"}},
 	{"core/simulate", all},
 	{"core/deploy", all},
 	{"core/monitor", all},
@@ -85,7 +87,7 @@ func TestImportsOfOthers(t *testing.T) {
 		prefix  string
 		allowed func(folder string) bool
 	}{
-		{"github.com/aws/", in("core/cloud", "core/queue/sqs", "core/deploy", "worker")},
+		{"github.com/aws/", in("core/cloud", "core/queue/sqs", "core/invoke", "core/deploy", "worker")},
 		{"github.com/stretchr/testify", in("core/blob/blobtest", "core/queue/queuetest")},
 		{"testing", in("core/blob/blobtest", "core/queue/queuetest")},
 		{"os", notIn("core/scheduler", "core/affine", "core/grid", "core/lambdapack", "core/expr")},
