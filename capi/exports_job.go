@@ -116,6 +116,39 @@ func goSave(executor, array C.npw_handle, path *C.char, job *C.npw_handle, e *C.
 	})
 }
 
+//export goDispatch
+func goDispatch(executor C.npw_handle, list *C.npw_handle, labels **C.char, n C.int32_t, job *C.npw_handle, e *C.npw_error) C.npw_status {
+	return start(executor, job, e, func(x *core.Executor) (*core.Job, error) {
+		as, err := arrays(list, n)
+		if err != nil {
+			return nil, err
+		}
+		return x.Dispatch(as, names(labels, n))
+	})
+}
+
+//export goRequest
+func goRequest(executor C.npw_handle, request *C.char, job *C.npw_handle, e *C.npw_error) C.npw_status {
+	return start(executor, job, e, func(x *core.Executor) (*core.Job, error) {
+		s, err := text("request", request)
+		if err != nil {
+			return nil, err
+		}
+		return x.Request(s)
+	})
+}
+
+//export goJobAnswer
+func goJobAnswer(job C.npw_handle, json **C.char, e *C.npw_error) C.npw_status {
+	return call(e, func() error {
+		j, err := get[*core.Job](&handles, uint64(job))
+		if err != nil {
+			return err
+		}
+		return give("json", json, j.Answer())
+	})
+}
+
 //export goJobWait
 func goJobWait(job C.npw_handle, timeout C.int32_t, done *C.int32_t, e *C.npw_error) C.npw_status {
 	return call(e, func() error {

@@ -95,6 +95,17 @@ npw_status npw_save(npw_handle executor, npw_handle array, const char *path, npw
   ENTER(goSave(executor, array, (char *)path, job, error));
 }
 
+npw_status npw_dispatch(npw_handle executor, const npw_handle *arrays, const char *const *names, int32_t n,
+                        npw_handle *job, npw_error *error) {
+  ENTER(goDispatch(executor, (npw_handle *)arrays, (char **)names, n, job, error));
+}
+
+npw_status npw_request(npw_handle executor, const char *request, npw_handle *job, npw_error *error) {
+  ENTER(goRequest(executor, (char *)request, job, error));
+}
+
+npw_status npw_job_answer(npw_handle job, char **json, npw_error *error) { ENTER(goJobAnswer(job, json, error)); }
+
 npw_status npw_job_wait(npw_handle job, int32_t timeout_ms, int32_t *done, npw_error *error) {
   ENTER(goJobWait(job, timeout_ms, done, error));
 }

@@ -79,7 +79,8 @@ NPW_API void npw_free(void *memory);
 /* ---- Executors -------------------------------------------------------------------------------------------------- */
 
 /* Opens an executor. config is a JSON object {"workers", "memory_limit", "path", "scratch", "retain",
- * "pipeline_width"}: all optional, null or absent means the default, other keys are NPW_VALUE. */
+ * "pipeline_width"}, and for one whose programs run elsewhere {"storage", "queue", "region", "function", "max_workers",
+ * "worker_memory", "factor", "budget"}: all optional, null or absent means the default, other keys are NPW_VALUE. */
 NPW_API npw_status npw_open(const char *config, npw_handle *executor, npw_error *error);
 /* Cancels the executor's jobs, waits for them, removes its scratch files and frees the handle. Its arrays and jobs
  * remain handles to be freed; using them otherwise is NPW_CLOSED. */
@@ -134,6 +135,17 @@ NPW_API npw_status npw_read_into(npw_handle executor, const npw_handle *arrays, 
                                  npw_handle *job, npw_error *error);
 /* Computes the array and writes it to a .npy file, which appears whole or not at all. */
 NPW_API npw_status npw_save(npw_handle executor, npw_handle array, const char *path, npw_handle *job, npw_error *error);
+
+/* Has the arrays computed by workers elsewhere, and does not wait for them: npw_job_answer of the job is {"id": text}, by which
+ * npw_request knows the work from then on, in any process. */
+NPW_API npw_status npw_dispatch(npw_handle executor, const npw_handle *arrays, const char *const *names, int32_t n,
+                                npw_handle *job, npw_error *error);
+/* Asks about work that npw_dispatch began, whoever did. request is a JSON object {"op", "id"}: op is "jobs" (no id), "status",
+ * "wait" (until it is done; the job then fails as the work did; freeing it leaves the work alone), "cancel", "resume",
+ * "report", "logs", "matrices", or "gc" (no id; {"dry_run": true} only tells). npw_job_answer has what was asked for. */
+NPW_API npw_status npw_request(npw_handle executor, const char *request, npw_handle *job, npw_error *error);
+/* What a finished job of npw_dispatch or npw_request answers: JSON; "" for others. */
+NPW_API npw_status npw_job_answer(npw_handle job, char **json, npw_error *error);
 
 /* Waits until the job is done, at most timeout_ms (0 to 60000). *done says whether it is; if so the status is the job's
  * own, on every call. */

@@ -21,6 +21,16 @@ type Config struct {
 	Scratch       string `json:"scratch"`      // the folder below which tiles go when memory is short
 	Retain        string `json:"retain"`       // "all" (the default with Path) or "results"
 	PipelineWidth int    `json:"pipeline_width"`
+
+	// Of an executor whose programs run elsewhere.
+	Storage      string  `json:"storage,omitempty"`       // "s3://bucket/prefix", or a folder that all workers see; "" runs programs here
+	Queue        string  `json:"queue,omitempty"`         // the deployment's queues; "memory" has the workers in this process
+	Region       string  `json:"region,omitempty"`        // of AWS; "" as AWS's tools find it
+	Function     string  `json:"function,omitempty"`      // a Lambda function that is invoked to work; "" when workers run already
+	MaxWorkers   int     `json:"max_workers,omitempty"`   // that are invoked at once
+	WorkerMemory int64   `json:"worker_memory,omitempty"` // bytes of tiles in the memory of each worker, where it is known
+	Factor       float64 `json:"factor,omitempty"`        // workers wanted for each worker's worth of tasks that are ready
+	Budget       float64 `json:"budget,omitempty"`        // dollars, after which a job pauses; 0: no limit
 }
 
 const (
@@ -53,8 +63,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MemoryLimit < smallestMemory {
 		return c, errs.New(errs.Value, "memory_limit is %d bytes: at least %d are needed", c.MemoryLimit, smallestMemory)
 	}
+	if err := c.checkFleet(); err != nil {
+		return c, err
+	}
 	switch {
-	case c.Retain == "" && c.Path != "":
+	case c.Retain == "" && (c.Path != "" || c.Storage != ""):
 		c.Retain = retainAll
 	case c.Retain == "":
 		c.Retain = retainResults
@@ -65,6 +78,29 @@ func (c Config) withDefaults() (Config, error) {
 		c.Scratch = os.TempDir()
 	}
 	return c, nil
+}
+
+// queueMemory is the Queue of an executor that has its workers in its own process.
+const queueMemory = "memory"
+
+func (c *Config) checkFleet() error {
+	switch {
+	case c.Storage == "" && (c.Queue != "" || c.Function != ""):
+		return errs.New(errs.Value, "storage is missing: queue and function belong to an executor with storage=\"s3://bucket/prefix\"")
+	case c.Storage == "":
+		return nil
+	case c.Path != "":
+		return errs.New(errs.Value, "path is %q and storage %q: an executor has one of them", c.Path, c.Storage)
+	case c.Queue == "":
+		return errs.New(errs.Value, "queue is missing: name the deployment's queues (numpywren deploy makes them), or pass \"memory\" for workers in this process")
+	case c.Queue == queueMemory && c.Function != "":
+		return errs.New(errs.Value, "queue is \"memory\", which the function %q cannot see: name the deployment's queues", c.Function)
+	case c.MaxWorkers < 0:
+		return errs.New(errs.Value, "max_workers is %d: at least 1 was expected", c.MaxWorkers)
+	case c.Factor < 0 || c.Budget < 0:
+		return errs.New(errs.Value, "factor is %v and budget %v: neither can be negative", c.Factor, c.Budget)
+	}
+	return nil
 }
 
 // machineMemory is the memory that this process may use: the machine's, or its control group's if that is less.

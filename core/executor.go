@@ -9,6 +9,7 @@ import (
 
 	"numpywren/core/blob"
 	"numpywren/core/errs"
+	"numpywren/core/fleet"
 	"numpywren/core/matrix"
 	"numpywren/core/runtime"
 )
@@ -16,6 +17,8 @@ import (
 // Executor is the memory, the stores and the workers of one session. It is safe for concurrent use.
 type Executor struct {
 	cfg     Config
+	fleet   *fleet.Deployment               // nil when programs run in this process
+	launch  func(ctx context.Context) error // starts one worker of the fleet; nil: they are started elsewhere
 	space   *matrix.Space
 	rt      *runtime.Runtime
 	scratch *scratch
@@ -33,8 +36,18 @@ type Executor struct {
 	live   map[*stored]struct{} // all whose matrix holds tiles
 }
 
-// writers is how many tiles of durable matrices are written at once, behind the computation.
-const writers = 2
+// How many tiles of durable matrices are written at once, behind the computation: to a disk, and over a network.
+const (
+	diskWriters = 2
+	farWriters  = 16
+)
+
+func (e *Executor) writers() int {
+	if e.fleet != nil {
+		return farWriters
+	}
+	return diskWriters
+}
 
 // Open makes an executor.
 func Open(cfg Config) (*Executor, error) {
@@ -49,13 +62,22 @@ func Open(cfg Config) (*Executor, error) {
 		}
 		e.durable = blob.NewFile(cfg.Path)
 	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	if cfg.Storage != "" {
+		if err := e.connect(); err != nil {
+			e.cancel()
+			return nil, err
+		}
+	}
 	if e.scratch, err = newScratch(cfg.Scratch); err != nil {
 		return nil, err
 	}
 	e.local = blob.NewFile(e.scratch.dir)
-	e.space = matrix.NewSpace(cfg.MemoryLimit, writers)
+	e.space = matrix.NewSpace(cfg.MemoryLimit, e.writers())
 	e.rt = runtime.New(e.space, cfg.Workers, cfg.PipelineWidth)
-	e.ctx, e.cancel = context.WithCancel(context.Background())
+	if cfg.Queue == queueMemory {
+		e.host()
+	}
 	return e, nil
 }
 
@@ -71,6 +93,9 @@ func (e *Executor) Close() error {
 	e.mu.Unlock()
 	e.cancel()
 	e.jobs.Wait()
+	if e.fleet != nil {
+		_ = e.fleet.Queue.Close()
+	}
 	e.mu.Lock()
 	var all []*stored
 	for s := range e.live {

@@ -33,7 +33,7 @@ func (e *Executor) fits(plan *lambdapack.Plan) error {
 			}
 		}
 	}
-	if most <= e.space.Limit() {
+	if most <= e.taskLimit() {
 		return nil
 	}
 	m := largestMatrix(plan)
@@ -71,7 +71,7 @@ const usualTiles = 6
 // tooLarge is the error about tiles that do not fit, with blocks that would: so many bytes are needed at once where a matrix of
 // type d is cut as g says.
 func (e *Executor) tooLarge(what string, bytes int64, g grid.Grid, d tile.DType) error {
-	limit := e.space.Limit()
+	limit := e.taskLimit()
 	room := limit - min(limit/5, 1<<20) // a reservation is larger than its tiles by no more
 	// Other blocks may match each other less well than these, and then a task holds more of them.
 	tiles := max(float64(bytes)/float64(max(1, tile.SizeOf(d, g.Block()))), usualTiles)

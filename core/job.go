@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"numpywren/core/errs"
-	"numpywren/core/runtime"
 )
 
 // Job is long work that was started. All methods may be called from any goroutine.
@@ -22,12 +21,18 @@ type Job struct {
 	started time.Time
 
 	mu       sync.Mutex
-	run      *runtime.Job // the program that runs now, or ran last
+	run      progress // of the program that runs now, or ran last
+	answer   string   // of a request
 	taken    bool
 	finished time.Duration
 
 	moved, toMove atomic.Int64 // bytes that are copied in or out
 	read, written atomic.Int64 // of the stores
+}
+
+// progress tells how far a program is.
+type progress interface {
+	Progress() (done, total int64, flops float64, kernels, seconds time.Duration)
 }
 
 var errCancelled = errs.New(errs.Cancelled, "the job was cancelled")
@@ -161,7 +166,7 @@ func (j *Job) Progress() string {
 	return string(text)
 }
 
-func (j *Job) runs(r *runtime.Job) {
+func (j *Job) runs(r progress) {
 	j.mu.Lock()
 	j.run = r
 	j.mu.Unlock()

@@ -22,11 +22,13 @@ var layers = []layer{
 	{"core/grid", none},
 	{"core/affine", none},
 	{"core/tile", []string{"core/grid"}},
+	{"core/cloud", none},
 	{"core/blob", none},
 	{"core/blob/blobtest", all},
 	{"core/blob/s3", []string{"core/blob"}},
 	{"core/queue", none},
 	{"core/queue/queuetest", all},
+	{"core/queue/sqs", []string{"core/cloud", "core/queue"}},
 	{"core/matrix", []string{"core/grid", "core/tile", "core/blob"}},
 	{"core/kernel", []string{"core/tile"}},
 	{"core/lambdapack", []string{"core/affine", "core/grid"}},
@@ -34,6 +36,8 @@ var layers = []layer{
 	{"core/expr", []string{"core/grid", "core/lambdapack", "core/programs"}},
 	{"core/scheduler", []string{"core/lambdapack"}},
 	{"core/runtime", all},
+	{"core/fleet", all},
+	{"core/invoke", []string{"core/cloud"}},
 	{"core/simulate", all},
 	{"core/deploy", all},
 	{"core/monitor", all},
@@ -84,7 +88,7 @@ func TestImportsOfOthers(t *testing.T) {
 		prefix  string
 		allowed func(folder string) bool
 	}{
-		{"github.com/aws/", in("core/blob/s3", "core/queue/sqs", "core/deploy", "worker")},
+		{"github.com/aws/", in("core/cloud", "core/blob/s3", "core/queue/sqs", "core/invoke", "core/deploy", "worker")},
 		{"github.com/stretchr/testify", in("core/blob/blobtest", "core/queue/queuetest")},
 		{"testing", in("core/blob/blobtest", "core/queue/queuetest")},
 		{"os", notIn("core/scheduler", "core/affine", "core/grid", "core/lambdapack", "core/expr")},

@@ -18,11 +18,8 @@ import (
 
 // A named matrix of a durable executor is the folder of its name; with zarr.json it is whole. Derived matrices are folders
 // below derivedPrefix named by the hash of what computes them. What zarr.json says beyond Zarr is under "numpywren".
-const attribute = "numpywren"
-
-// marker names the expression whose tiles are in a folder that is not whole yet: a folder of another expression that crashed
-// must not be gone on with.
-const marker = ".computing"
+// matrix.Marker names the expression whose tiles are in a folder that is not whole yet: a folder of another expression that
+// crashed must not be gone on with.
 
 // newKey gives a matrix the key that hashes know it by: the hash of its expression when that means the same in every process,
 // or else a number that nothing else has.
@@ -31,33 +28,29 @@ func (e *Executor) newKey(m *matrix.BigMatrix, key string) string {
 		return ""
 	}
 	if key == "" {
-		var id [16]byte
-		_, _ = rand.Read(id[:])
-		key = hex.EncodeToString(id[:])
+		key = randomKey()
 	}
-	m.Meta().Attrs = map[string]any{attribute: map[string]any{"display": m.Display, "key": key}}
+	m.Identify(key)
 	return key
 }
 
-// attributes are what our zarr.json says of a matrix; "" when it is somebody else's.
-func attributes(meta *matrix.Meta) (display, key string) {
-	ours, _ := meta.Attrs[attribute].(map[string]any)
-	display, _ = ours["display"].(string)
-	key, _ = ours["key"].(string)
-	return display, key
+func randomKey() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:])
+	return hex.EncodeToString(id[:])
 }
 
 // claim makes a folder ready for the tiles of an expression: what another one left there is deleted.
 func (e *Executor) claim(ctx context.Context, prefix, hash string) error {
 	if hash != "" {
-		if before, err := e.durable.ReadAll(ctx, prefix+marker); err == nil && string(before) == hash {
+		if before, err := e.durable.ReadAll(ctx, prefix+matrix.Marker); err == nil && string(before) == hash {
 			return nil
 		}
 	}
 	if err := e.clear(ctx, prefix); err != nil {
 		return err
 	}
-	return e.durable.PutBytes(ctx, prefix+marker, []byte(hash), blob.PutOptions{})
+	return e.durable.PutBytes(ctx, prefix+matrix.Marker, []byte(hash), blob.PutOptions{})
 }
 
 // clear deletes a folder of the durable store.
@@ -67,7 +60,7 @@ func (e *Executor) clear(ctx context.Context, prefix string) error {
 			err = e.durable.Delete(ctx, key)
 		}
 		if err != nil {
-			return errs.New(kindOr(err, errs.OS), "%s%s cannot be deleted: %w", e.cfg.Path+"/", key, err)
+			return errs.New(kindOr(err, errs.OS), "%s%s cannot be deleted: %w", e.home()+"/", key, err)
 		}
 	}
 	return nil
@@ -81,7 +74,7 @@ func (e *Executor) whole(ctx context.Context, m *matrix.BigMatrix, prefix string
 	if err := m.SaveMeta(ctx); err != nil {
 		return err
 	}
-	err := e.durable.Delete(ctx, prefix+marker)
+	err := e.durable.Delete(ctx, prefix+matrix.Marker)
 	if errors.Is(err, blob.ErrNotExist) {
 		return nil
 	}
@@ -124,12 +117,22 @@ func (e *Executor) OpenMatrix(name string) (*Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.arrayOf(s), nil
+	a := e.arrayOf(s)
+	if s.name == "" {
+		s.Unref() // the array alone holds it
+	}
+	return a, nil
 }
 
 // arrayOf makes an array of a stored matrix.
 func (e *Executor) arrayOf(s *stored) *Array {
 	return e.newArray(expr.NewStored(s.asStored(), s.m.Grid, s.m.DType.String(), s.m.Display, true))
+}
+
+// isDerived says whether a name is the place of a derived matrix, as a job's list of matrices gives it.
+func isDerived(name string) bool {
+	hash, ok := strings.CutPrefix(name, derivedPrefix)
+	return ok && checkName(hash) == nil
 }
 
 // lookup finds a named matrix in memory or in the store.
@@ -139,6 +142,12 @@ func (e *Executor) lookup(ctx context.Context, name string) (*stored, error) {
 	e.mu.Unlock()
 	if s != nil {
 		return s, nil
+	}
+	if e.durable != nil && isDerived(name) {
+		s, err := e.reopen(ctx, name+"/", "")
+		if err == nil || errs.KindOf(err) != errs.Key {
+			return s, err
+		}
 	}
 	if e.durable != nil && checkName(name) == nil {
 		s, err := e.reopen(ctx, name+"/", name)
@@ -162,7 +171,10 @@ func (e *Executor) reopen(ctx context.Context, prefix, name string) (*stored, er
 		return nil, err
 	}
 	m.Durable = true
-	_, key := attributes(m.Meta())
+	_, key := matrix.Attributes(m.Meta())
+	if hash, derived := strings.CutPrefix(prefix, derivedPrefix); derived && key == "" {
+		key = strings.TrimSuffix(hash, "/") // an intermediate matrix: its place is its name
+	}
 	return e.adopt(m, key, name, e.where(prefix)), nil
 }
 
@@ -178,7 +190,7 @@ func openMatrix(ctx context.Context, chunks *matrix.Chunks, name string) (*matri
 	if err != nil {
 		return nil, err
 	}
-	display, _ := attributes(meta)
+	display, _ := matrix.Attributes(meta)
 	if display == "" {
 		display = "BigMatrix(" + name + ")"
 	}
@@ -215,7 +227,7 @@ func (e *Executor) List() (string, error) {
 	if e.durable != nil {
 		for key, err := range e.durable.List(e.ctx, "") {
 			if err != nil {
-				return "", errs.New(kindOr(err, errs.OS), "%s cannot be listed: %w", e.cfg.Path, err)
+				return "", errs.New(kindOr(err, errs.OS), "%s cannot be listed: %w", e.home(), err)
 			}
 			name, rest, _ := strings.Cut(key, "/")
 			if rest == "zarr.json" && checkName(name) == nil {
@@ -244,6 +256,9 @@ func (e *Executor) List() (string, error) {
 // durable one they fail when they are used.
 func (e *Executor) Delete(name string) error {
 	if err := e.open(); err != nil {
+		return err
+	}
+	if err := checkName(name); err != nil {
 		return err
 	}
 	s, err := e.lookup(e.ctx, name)

@@ -114,6 +114,7 @@ func (e *Executor) compute(ctx context.Context, j *Job, nodes []*expr.Node, name
 type program struct {
 	text *expr.Program
 	plan *lambdapack.Plan
+	fuse bool
 }
 
 // lower turns nodes into a plan, fused if the memory allows it; its text keeps the inputs until it is released.
@@ -122,17 +123,18 @@ func (e *Executor) lower(nodes []*expr.Node) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := e.plans.bind(text, lambdapack.Options{Fuse: true})
+	fuse := true
+	plan, err := e.plans.bind(text, lambdapack.Options{Fuse: fuse})
 	if err == nil && e.fits(plan) != nil { // unfused, the tasks hold fewer tiles
 		if unfused, err := e.plans.bind(text, lambdapack.Options{}); err == nil && e.fits(unfused) == nil {
-			plan = unfused
+			plan, fuse = unfused, false
 		}
 	}
 	if err != nil {
 		text.Release()
 		return nil, err
 	}
-	return &program{text, plan}, nil
+	return &program{text, plan, fuse}, nil
 }
 
 // runProgram computes nodes as one program. wanted has the names of those that get one, by hash.
@@ -149,10 +151,14 @@ func (e *Executor) runProgram(ctx context.Context, j *Job, nodes []*expr.Node, w
 	if err != nil {
 		return err
 	}
-	run := e.rt.Start(ctx, p.plan, matrices, runtime.Options{Retain: e.retention(), Resume: e.durable != nil})
-	j.runs(run)
-	<-run.Done()
-	err = run.Err()
+	if e.elsewhere(p, matrices) {
+		err = e.runFleet(ctx, j, p, matrices, outs)
+	} else {
+		run := e.rt.Start(ctx, p.plan, matrices, runtime.Options{Retain: e.retention(), Resume: e.durable != nil})
+		j.runs(run)
+		<-run.Done()
+		err = run.Err()
+	}
 	for k, m := range matrices {
 		if p.plan.Matrices[k].Role != lambdapack.RoleTemp || m == nil {
 			continue
@@ -202,6 +208,9 @@ func (e *Executor) bindMatrices(ctx context.Context, p *program, wanted map[stri
 	}
 	made := map[string]*stored{}
 	hash := programHash(p)
+	if !steady { // another process means something else by it
+		hash += "." + randomKey()
+	}
 	for k := range p.plan.Matrices {
 		m := &p.plan.Matrices[k]
 		if m.Role == lambdapack.RoleInput {
@@ -214,7 +223,7 @@ func (e *Executor) bindMatrices(ctx context.Context, p *program, wanted map[stri
 		}
 		if m.Role == lambdapack.RoleTemp {
 			if m.Stored {
-				matrices[k] = e.newMatrix(m.Display, e.derived(steady && e.cfg.Retain == retainAll, hash+"."+m.Name), d, m.Grid, m.VersionLow, m.VersionHigh)
+				matrices[k] = e.newMatrix(m.Display, e.derived(steady && e.cfg.Retain == retainAll || e.fleet != nil, hash+"."+m.Name), d, m.Grid, m.VersionLow, m.VersionHigh)
 				matrices[k].Complete = matrices[k].Durable
 			}
 			continue
@@ -252,7 +261,7 @@ func (e *Executor) output(ctx context.Context, out *expr.Output, m *lambdapack.M
 	prefix, key := "", ""
 	if steady && e.durable != nil {
 		key = out.Node.Hash()
-		prefix = e.derived(e.cfg.Retain == retainAll, key)
+		prefix = e.derived(e.cfg.Retain == retainAll || e.fleet != nil, key)
 	}
 	if name != "" && e.durable != nil {
 		prefix = name + "/"
@@ -274,11 +283,7 @@ func (e *Executor) flush(ctx context.Context, outs []*stored) error {
 		if !s.m.Durable {
 			continue
 		}
-		prefix := s.name + "/"
-		if s.name == "" {
-			prefix = derivedPrefix + s.key + "/"
-		}
-		if err := e.whole(ctx, s.m, prefix); err != nil {
+		if err := e.whole(ctx, s.m, s.prefix()); err != nil {
 			return err
 		}
 	}

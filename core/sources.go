@@ -165,7 +165,7 @@ func (e *Executor) gridFor(shape, block []int64, d tile.DType) (grid.Grid, error
 	if err != nil {
 		return nil, err
 	}
-	if bytes := 3 * tile.SizeOf(d, g.Block()); bytes > e.space.Limit() {
+	if bytes := 3 * tile.SizeOf(d, g.Block()); bytes > e.taskLimit() {
 		return nil, e.tooLarge(fmt.Sprintf("three tiles of shape %s need", tuple(g.Block())), bytes, g, d)
 	}
 	return g, nil
@@ -197,8 +197,14 @@ func (e *Executor) newNamed(ctx context.Context, name, key string, d tile.DType,
 			}
 		}
 	}
+	if name == "" && e.fleet != nil { // workers must find it
+		if key == "" {
+			key = randomKey()
+		}
+		prefix = derivedPrefix + key + "/"
+	}
 	m := e.newMatrix(display, prefix, d, g, nil, nil)
-	if name != "" {
+	if name != "" || e.fleet != nil {
 		key = e.newKey(m, key)
 	}
 	return e.adopt(m, key, name, e.where(prefix)), nil
@@ -207,7 +213,7 @@ func (e *Executor) newNamed(ctx context.Context, name, key string, d tile.DType,
 // finish makes a filled matrix whole, and known by its name.
 func (e *Executor) finish(ctx context.Context, s *stored) error {
 	if s.m.Durable {
-		if err := e.whole(ctx, s.m, s.name+"/"); err != nil {
+		if err := e.whole(ctx, s.m, s.prefix()); err != nil {
 			return err
 		}
 	}

@@ -60,6 +60,9 @@ func checkName(name string) error {
 	return nil
 }
 
+// prefix is where a durable matrix lies in the store.
+func (s *stored) prefix() string { return s.m.Prefix() }
+
 // newMatrix makes a matrix without tiles. With a prefix it is durable, below that prefix; else it lives in memory and, when
 // that is short, in the scratch folder.
 func (e *Executor) newMatrix(display, prefix string, d tile.DType, g grid.Grid, low, high []int64) *matrix.BigMatrix {
@@ -83,10 +86,18 @@ func (e *Executor) adopt(m *matrix.BigMatrix, key, name, where string) *stored {
 	return s
 }
 
+// home is the place of the durable store, for people.
+func (e *Executor) home() string {
+	if e.cfg.Storage != "" {
+		return strings.TrimSuffix(e.cfg.Storage, "/")
+	}
+	return e.cfg.Path
+}
+
 // where is the place of a matrix below prefix, for people.
 func (e *Executor) where(prefix string) string {
 	if prefix == "" {
 		return "memory"
 	}
-	return e.cfg.Path + "/" + strings.TrimSuffix(prefix, "/")
+	return e.home() + "/" + strings.TrimSuffix(prefix, "/")
 }

@@ -72,6 +72,51 @@ func (s *Space) Err(m *BigMatrix) error {
 	return m.err
 }
 
+// Save waits until a tile that Put gave is in the store. It writes the tile itself, unless another goroutine does so already; a
+// failure leaves the tile in memory, so that Save can be tried again.
+func (s *Space) Save(ctx context.Context, m *BigMatrix, i Index) error {
+	defer context.AfterFunc(ctx, s.wake)()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		e := m.tiles[i]
+		switch {
+		case e != nil && e.moving != nil:
+			if err := s.await(ctx, e); err != nil {
+				return err
+			}
+		case e == nil: // memory forgot it: because the store has it, or because another took it for its last reader
+			s.mu.Unlock()
+			there, err := m.exists(ctx, i)
+			s.mu.Lock()
+			if err == nil && !there {
+				err = errs.New(errs.OS, "%s is no longer in memory, and was not written", m.where(i))
+			}
+			return err
+		case !e.dirty:
+			return nil
+		case !e.busy:
+			return s.writeOut(ctx, e)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		default:
+			s.room.Wait()
+		}
+	}
+}
+
+// Stored says whether the store has a tile, whatever memory knows of it.
+func (s *Space) Stored(ctx context.Context, m *BigMatrix, i Index) (bool, error) {
+	s.mu.Lock()
+	e := m.tiles[i]
+	known := e != nil && e.stored && !e.dirty
+	s.mu.Unlock()
+	if known {
+		return true, nil
+	}
+	return m.exists(ctx, i)
+}
+
 // Retain counts one more user of a matrix of this Space.
 func (m *BigMatrix) Retain() { m.refs.Add(1) }
 

@@ -77,6 +77,29 @@ func (m *BigMatrix) TileShape(i Index) []int64 {
 // TileBytes is the memory that a full tile takes.
 func (m *BigMatrix) TileBytes() int64 { return tile.SizeOf(m.DType, m.Grid.Block()) }
 
+// Prefix is where its objects lie in its store, Store which that is.
+func (m *BigMatrix) Prefix() string     { return m.chunks.Prefix }
+func (m *BigMatrix) Store() *blob.Store { return m.chunks.Store }
+
+// Marker is beside the tiles of a matrix that is not whole yet, and names what computes it; zarr.json comes in its place.
+const Marker = ".computing"
+
+// attribute is where zarr.json says what it says beyond Zarr.
+const attribute = "numpywren"
+
+// Identify gives a matrix the key that others know its content by.
+func (m *BigMatrix) Identify(key string) {
+	m.Meta().Attrs = map[string]any{attribute: map[string]any{"display": m.Display, "key": key}}
+}
+
+// Attributes are what a zarr.json of ours says of its matrix; "" when it is somebody else's.
+func Attributes(meta *Meta) (display, key string) {
+	ours, _ := meta.Attrs[attribute].(map[string]any)
+	display, _ = ours["display"].(string)
+	key, _ = ours["key"].(string)
+	return display, key
+}
+
 // Meta is the matrix's Zarr metadata.
 func (m *BigMatrix) Meta() *Meta { return m.chunks.Meta }
 

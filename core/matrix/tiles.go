@@ -161,7 +161,7 @@ func (s *Space) Take(m *BigMatrix, i Index) (*tile.Tile, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := m.tiles[i]
-	if e == nil || e.pins != 1 || e.readers != 1 || e.busy || e.dropped || m.Durable || m.Complete {
+	if e == nil || e.pins != 1 || e.readers != 1 || e.busy || e.dropped || m.Durable || m.Complete && e.stored {
 		return nil, false
 	}
 	t := e.t

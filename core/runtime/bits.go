@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"sync"
+
 	"numpywren/core/affine"
 	"numpywren/core/lambdapack"
 )
@@ -99,4 +101,27 @@ func hull(s *lambdapack.Statement, v int) (lo, hi int64) {
 		return 0, 0
 	}
 	return lo, hi
+}
+
+// Marks is a set of tiles of a plan: those that are known to exist. It is safe for concurrent use.
+type Marks struct {
+	mu  sync.Mutex
+	set *marked
+}
+
+// NewMarks makes an empty set.
+func NewMarks(p *lambdapack.Plan) *Marks { return &Marks{set: tilesOf(p)} }
+
+// Has says whether the tile is in the set.
+func (m *Marks) Has(x lambdapack.Tile) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.set.has(x.Matrix, &x.I)
+}
+
+// Add puts the tile into the set.
+func (m *Marks) Add(x lambdapack.Tile) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.set.add(x.Matrix, &x.I)
 }

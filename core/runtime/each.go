@@ -54,6 +54,6 @@ func (r *Runtime) guarded(ctx context.Context, bytes int64, f func() error) (err
 		return err
 	}
 	defer r.release()
-	defer recovered(&err)
+	defer Recovered(&err)
 	return f()
 }

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"numpywren/core/errs"
@@ -14,7 +13,7 @@ import (
 
 // evaluation computes the body of one task, within the task's reservation. It is used by one goroutine at a time.
 type evaluation struct {
-	job      *Job
+	engine   *Engine
 	ctx      context.Context
 	task     lambdapack.Task
 	body     *lambdapack.Call
@@ -31,10 +30,10 @@ type held struct {
 	t *tile.Tile
 }
 
-func newEvaluation(j *Job, t lambdapack.Task, priority int64) *evaluation {
-	s := j.plan.Statements[t.Stmt]
+func newEvaluation(ctx context.Context, x *Engine, t lambdapack.Task, priority int64) *evaluation {
+	s := x.plan.Statements[t.Stmt]
 	body, _ := s.Body.(*lambdapack.Call)
-	return &evaluation{job: j, ctx: j.ctx, task: t, body: body, priority: priority, vars: slices.Clone(t.I[:len(s.Vars)])}
+	return &evaluation{engine: x, ctx: ctx, task: t, body: body, priority: priority, vars: slices.Clone(t.I[:len(s.Vars)])}
 }
 
 // close lets go of the tiles that the task holds.
@@ -59,7 +58,7 @@ type value struct {
 func (e *evaluation) release(vs ...value) {
 	for _, v := range vs {
 		if v.owned && v.t != nil {
-			e.job.rt.space.Free(v.t)
+			e.engine.rt.space.Free(v.t)
 		}
 	}
 }
@@ -116,7 +115,7 @@ func (e *evaluation) outputs() ([]*tile.Tile, error) {
 
 // own copies a value that the task may only read, or gives memory to zeros.
 func (e *evaluation) own(v value) (value, error) {
-	t, err := e.job.rt.space.Alloc(e.ctx, v.dtype, v.shape)
+	t, err := e.engine.rt.space.Alloc(e.ctx, v.dtype, v.shape)
 	if err != nil {
 		return value{}, err
 	}
@@ -146,7 +145,8 @@ func (e *evaluation) expr(x lambdapack.Expr) (value, error) {
 
 // load pins a tile of the Space, unless the task holds it already.
 func (e *evaluation) load(ref *lambdapack.TileRef) (value, error) {
-	m, i := e.job.place(e.job.plan.Resolve(ref, e.vars))
+	x := e.engine.plan.Resolve(ref, e.vars)
+	m, i := e.engine.Place(x)
 	v := value{shape: m.TileShape(i), dtype: m.DType, trans: ref.Trans}
 	for n := range e.held {
 		if h := &e.held[n]; h.m == m && h.i == i {
@@ -154,15 +154,17 @@ func (e *evaluation) load(ref *lambdapack.TileRef) (value, error) {
 			return v, nil
 		}
 	}
-	t, ok := e.job.rt.space.TryPin(m, i)
+	t, ok := e.engine.rt.space.TryPin(m, i)
 	if !ok {
 		var err error
-		if t, err = e.job.rt.space.Pin(e.ctx, m, i); err != nil {
+		if t, err = e.engine.rt.space.Pin(e.ctx, m, i); err != nil {
 			return value{}, err
 		}
 	}
 	if t != nil {
 		e.held = append(e.held, held{m, i, t})
+	} else if !e.engine.zeros(x) {
+		return value{}, errs.New(errs.OS, "task %s reads %s: %w", e.engine.plan.TaskName(e.task), e.engine.plan.TileName(x), ErrGone)
 	}
 	v.t = t
 	return v, nil
@@ -171,7 +173,7 @@ func (e *evaluation) load(ref *lambdapack.TileRef) (value, error) {
 // unpin lets go of the tiles pinned since mark.
 func (e *evaluation) unpin(mark int) {
 	for _, h := range e.held[mark:] {
-		e.job.rt.space.Unpin(h.m, h.i)
+		e.engine.rt.space.Unpin(h.m, h.i)
 	}
 	e.held = e.held[:mark]
 }
@@ -264,7 +266,7 @@ func (e *evaluation) apply(k *kernel.Kernel, a *kernel.Args, operands []value, a
 	}
 	specs, err := k.Out(a)
 	if err != nil {
-		return nil, e.job.failure(e.task, err)
+		return nil, e.engine.failure(e.task, err)
 	}
 	tiles := make([]*tile.Tile, len(specs))
 	for n, spec := range specs {
@@ -275,17 +277,17 @@ func (e *evaluation) apply(k *kernel.Kernel, a *kernel.Args, operands []value, a
 			tiles[n] = operands[reused].t
 			operands[reused] = value{} // it is the result now
 		default:
-			if tiles[n], err = e.job.rt.space.Alloc(e.ctx, spec.DType, spec.Shape); err != nil {
+			if tiles[n], err = e.engine.rt.space.Alloc(e.ctx, spec.DType, spec.Shape); err != nil {
 				e.release(outs...)
 				return nil, err
 			}
 		}
 		outs = append(outs, value{t: tiles[n], shape: spec.Shape, dtype: spec.DType, owned: n > 0 || acc == nil})
 	}
-	a.Share = func(n int, piece func(k int)) { e.job.kernels.Add(int64(e.job.rt.share(n, piece))) }
-	if err := e.job.timed(func() error { return k.Run(a, tiles, acc != nil) }); err != nil {
+	a.Share = func(n int, piece func(k int)) { e.engine.kernels.Add(int64(e.engine.rt.share(n, piece))) }
+	if err := e.engine.timed(func() error { return k.Run(a, tiles, acc != nil) }); err != nil {
 		e.release(outs...)
-		return nil, e.job.failure(e.task, err)
+		return nil, e.engine.failure(e.task, err)
 	}
 	return outs, nil
 }
@@ -305,13 +307,13 @@ func (e *evaluation) prepare(k *kernel.Kernel, v value) (value, error) {
 	}
 	shape := slices.Clone(v.shape)
 	slices.Reverse(shape)
-	t, err := e.job.rt.space.Alloc(e.ctx, v.dtype, shape)
+	t, err := e.engine.rt.space.Alloc(e.ctx, v.dtype, shape)
 	if err != nil {
 		return v, err
 	}
 	out := value{t: t, shape: shape, dtype: v.dtype, owned: true}
 	transpose, _ := kernel.Lookup("copy")
-	err = e.job.timed(func() error {
+	err = e.engine.timed(func() error {
 		return transpose.Run(&kernel.Args{In: []*tile.Tile{v.t}, Trans: []bool{true}}, []*tile.Tile{t}, false)
 	})
 	e.release(v)
@@ -340,7 +342,7 @@ func (e *evaluation) take(v *value) bool {
 		if h.t != v.t {
 			continue
 		}
-		if _, ok := e.job.rt.space.Take(h.m, h.i); !ok {
+		if _, ok := e.engine.rt.space.Take(h.m, h.i); !ok {
 			return false
 		}
 		e.held = slices.Delete(e.held, n, n+1)
@@ -348,18 +350,4 @@ func (e *evaluation) take(v *value) bool {
 		return true
 	}
 	return false
-}
-
-// failure gives an arithmetic failure the task's name.
-func (j *Job) failure(t lambdapack.Task, err error) error {
-	var numerical *kernel.Numerical
-	if errors.As(err, &numerical) {
-		place := ""
-		for x := range j.plan.Writes(t) {
-			place = ", tile " + j.plan.TileName(x)
-			break
-		}
-		return errs.New(errs.LinAlg, "%w, in task %s%s", numerical, j.plan.TaskName(t), place)
-	}
-	return errs.New(errs.KindOf(err), "task %s of %s: %w", j.plan.TaskName(t), j.plan.Name, err)
 }

@@ -16,13 +16,10 @@ import (
 
 // Job is one run of a plan. Its tasks go through a queue in memory to slots, each of which drives one scheduler.Slot.
 type Job struct {
-	rt       *Runtime
-	plan     *lambdapack.Plan
-	matrices []*matrix.BigMatrix // by the plan's numbers; nil for those that are all aliases
-	counted  []bool              // matrices whose tiles go after their last reader
-	opt      Options
-	total    int64
-	order    []ranking // by statement
+	*Engine
+	opt   Options
+	total int64
+	order []ranking // by statement
 
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
@@ -41,8 +38,6 @@ type Job struct {
 	err         error
 
 	done    atomic.Int64
-	flops   atomic.Int64
-	kernels atomic.Int64 // nanoseconds
 	started time.Time
 	seconds atomic.Int64 // nanoseconds in all, once it is finished
 }
@@ -60,14 +55,11 @@ const rootBatch = 1 << 14
 // them until the job is finished.
 func (r *Runtime) Start(ctx context.Context, plan *lambdapack.Plan, matrices []*matrix.BigMatrix, opt Options) *Job {
 	j := &Job{
-		rt: r, plan: plan, matrices: matrices, opt: opt, total: plan.NumTasks(), queue: queue.NewMemory(queue.MemoryOptions{}),
+		Engine: r.NewEngine(plan, matrices), opt: opt, total: plan.NumTasks(), queue: queue.NewMemory(queue.MemoryOptions{}),
 		finished: make(chan struct{}), written: tilesOf(plan), claimed: tasksOf(plan),
 		missing: map[lambdapack.Task]lambdapack.Tile{}, started: time.Now(),
 	}
 	j.ctx, j.cancel = context.WithCancelCause(ctx)
-	for k, m := range matrices {
-		j.counted = append(j.counted, plan.Matrices[k].Role == lambdapack.RoleTemp && m != nil && !m.Durable)
-	}
 	for _, s := range plan.Statements {
 		j.order = append(j.order, newRanking(s))
 	}
@@ -120,7 +112,8 @@ func (j *Job) Progress() (done, total int64, flops float64, kernels, seconds tim
 	if seconds == 0 {
 		seconds = time.Since(j.started)
 	}
-	return j.done.Load(), j.total, float64(j.flops.Load()), time.Duration(j.kernels.Load()), seconds
+	flops, kernels = j.Spent()
+	return j.done.Load(), j.total, flops, kernels, seconds
 }
 
 // fail ends the job with its first failure.
@@ -285,17 +278,4 @@ func (j *Job) claim(t lambdapack.Task) scheduler.Outcome {
 		return scheduler.Won
 	}
 	return scheduler.Other
-}
-
-// place is the matrix and the index in it of a tile.
-func (j *Job) place(x lambdapack.Tile) (*matrix.BigMatrix, matrix.Index) {
-	return j.matrices[x.Matrix], j.plan.Matrices[x.Matrix].Place(x.I)
-}
-
-// readers is how many tasks will read a tile before it may go.
-func (j *Job) readers(x lambdapack.Tile) int64 {
-	if !j.counted[x.Matrix] {
-		return matrix.Kept
-	}
-	return j.plan.NumReaders(x)
 }

@@ -2,13 +2,11 @@ package runtime
 
 import (
 	"errors"
-	"time"
 
 	"numpywren/core/errs"
 	"numpywren/core/lambdapack"
 	"numpywren/core/queue"
 	"numpywren/core/scheduler"
-	"numpywren/core/tile"
 )
 
 // slot is a goroutine that drives one scheduler.Slot.
@@ -16,16 +14,13 @@ type slot struct {
 	job      *Job
 	machine  *scheduler.Slot
 	delivery queue.Delivery
-	priority int64       // of the task in hand
-	eval     *evaluation // of the task in hand, from Read to Compute
-	outputs  []*tile.Tile
+	hand     *Hand
 	fresh    []scheduler.Output // what Write will be told of the task in hand
-	reserved int64
 }
 
 // work takes tasks until there are none.
 func (j *Job) work() {
-	s := &slot{job: j, machine: scheduler.NewSlot(scheduler.FromPlan(j.plan), scheduler.Options{Retain: j.opt.Retain, Chain: true})}
+	s := &slot{job: j, hand: j.NewHand(), machine: scheduler.NewSlot(scheduler.FromPlan(j.plan), scheduler.Options{Retain: j.opt.Retain, Chain: true})}
 	for {
 		d, t, ok := j.receive()
 		if !ok {
@@ -35,7 +30,7 @@ func (j *Job) work() {
 		for a := s.machine.Receive(t); a.Op != scheduler.Idle; {
 			a = s.machine.Next(s.do(a))
 		}
-		s.drop()
+		s.hand.Drop()
 	}
 }
 
@@ -44,7 +39,7 @@ func (j *Job) work() {
 func (s *slot) do(a scheduler.Action) (r scheduler.Result) {
 	var err error
 	func() {
-		defer recovered(&err)
+		defer Recovered(&err)
 		r.Outcome, err = s.act(a)
 	}()
 	var known *errs.Error
@@ -73,7 +68,7 @@ func (s *slot) act(a scheduler.Action) (scheduler.Outcome, error) {
 		}
 		return answer(there, err)
 	case scheduler.Read:
-		return scheduler.Done, s.read(a.Task)
+		return scheduler.Done, s.hand.Read(j.ctx, a.Task)
 	case scheduler.Compute:
 		return scheduler.Done, s.compute(a.Task)
 	case scheduler.Write:
@@ -90,7 +85,7 @@ func (s *slot) act(a scheduler.Action) (scheduler.Outcome, error) {
 		if a.Op == scheduler.Release {
 			j.fail(a.Reason) // nothing is transient on one machine
 		}
-		s.drop()
+		s.hand.Drop()
 		j.ack(s.delivery)
 	case scheduler.Flush: // other slots read from memory what is written behind; the facade flushes results
 	}
@@ -104,46 +99,15 @@ func answer(yes bool, err error) (scheduler.Outcome, error) {
 	return scheduler.No, err
 }
 
-// read reserves the memory of the task and gets its inputs into it.
-func (s *slot) read(t lambdapack.Task) error {
-	j := s.job
-	bytes := Reservation(j.plan.Cost(t).PeakBytes)
-	if err := j.rt.space.Reserve(j.ctx, bytes); err != nil {
-		return err
-	}
-	s.reserved = bytes
-	s.priority = j.plan.Priority(t)
-	s.eval = newEvaluation(j, t, s.priority)
-	return s.eval.prefetch()
-}
-
-// Reservation is what a task asks for that holds tiles of so many bytes at once: the pool rounds each up, by a quarter at most
-// and never by more than 64 KiB; no task holds more than a few.
-func Reservation(bytes int64) int64 { return bytes + min(bytes/4, 1<<20) }
-
-// compute runs the kernels of the task with a permit.
+// compute runs the kernels of the task.
 func (s *slot) compute(t lambdapack.Task) error {
-	j, e := s.job, s.eval
-	if err := j.rt.acquire(j.ctx, s.priority); err != nil {
+	if err := s.hand.Compute(s.job.ctx, t); err != nil {
 		return err
 	}
-	outputs, err := e.outputs()
-	j.rt.release()
-	e.close()
-	s.eval = nil
-	if err != nil {
-		return err
-	}
-	s.outputs, s.fresh = outputs, s.fresh[:0]
-	for x := range j.plan.Writes(t) {
+	s.fresh = s.fresh[:0]
+	for x := range s.job.plan.Writes(t) {
 		s.fresh = append(s.fresh, scheduler.Output{Tile: x})
 	}
-	for x := range j.plan.Reads(t) {
-		if j.counted[x.Matrix] {
-			j.rt.space.Read(j.place(x))
-		}
-	}
-	j.flops.Add(int64(j.plan.Cost(t).Flops))
 	return nil
 }
 
@@ -152,46 +116,15 @@ func (s *slot) compute(t lambdapack.Task) error {
 func (s *slot) write(a scheduler.Action) error {
 	j := s.job
 	for n, o := range a.Outputs {
-		m, i := j.place(o.Tile)
-		j.rt.space.Put(m, i, s.outputs[n], j.readers(o.Tile))
-		s.outputs[n] = nil
+		m, i := j.Place(o.Tile)
+		s.hand.Put(n, m, i, j.readers(o.Tile))
 		j.mark(o.Tile)
 		if err := j.rt.space.Err(m); err != nil {
 			return err
 		}
 	}
-	s.outputs, s.fresh = nil, s.fresh[:0]
+	s.fresh = s.fresh[:0]
 	j.done.Add(1)
-	s.unreserve()
+	s.hand.Drop()
 	return nil
-}
-
-// drop gives back what the task in hand still holds, when it ended before its Write.
-func (s *slot) drop() {
-	if s.eval != nil {
-		s.eval.close()
-		s.eval = nil
-	}
-	for _, t := range s.outputs {
-		if t != nil {
-			s.job.rt.space.Free(t)
-		}
-	}
-	s.outputs = nil
-	s.unreserve()
-}
-
-func (s *slot) unreserve() {
-	if s.reserved > 0 {
-		s.job.rt.space.Unreserve(s.reserved)
-		s.reserved = 0
-	}
-}
-
-// timed adds the time of a kernel to the job's.
-func (j *Job) timed(f func() error) error {
-	started := time.Now()
-	err := f()
-	j.kernels.Add(int64(time.Since(started)))
-	return err
 }

@@ -54,7 +54,7 @@ func (e *evaluation) reduce(k *kernel.Kernel, c *lambdapack.Call) (acc value, er
 // nothing is the reduction of no tiles: zeros in the shape of the task's output.
 func (e *evaluation) nothing(k *kernel.Kernel, c *lambdapack.Call) (value, error) {
 	if k.Name != "sum" && k.Name != "assemble" {
-		return value{}, errs.New(errs.Value, "task %s: %s of nothing", e.job.plan.TaskName(e.task), k.Name)
+		return value{}, errs.New(errs.Value, "task %s: %s of nothing", e.engine.plan.TaskName(e.task), k.Name)
 	}
 	if k.Out != nil {
 		if d, err := tile.ParseDType(c.DType); err == nil {
@@ -65,11 +65,11 @@ func (e *evaluation) nothing(k *kernel.Kernel, c *lambdapack.Call) (value, error
 			return value{shape: shape, dtype: d}, nil
 		}
 	}
-	for x := range e.job.plan.Writes(e.task) {
-		m, i := e.job.place(x)
+	for x := range e.engine.plan.Writes(e.task) {
+		m, i := e.engine.Place(x)
 		return value{shape: m.TileShape(i), dtype: m.DType}, nil
 	}
-	return value{}, errs.New(errs.Internal, "task %s writes nothing", e.job.plan.TaskName(e.task))
+	return value{}, errs.New(errs.Internal, "task %s writes nothing", e.engine.plan.TaskName(e.task))
 }
 
 // fold adds the body's value at this point to the accumulator.
@@ -150,18 +150,18 @@ func (e *evaluation) step(k *kernel.Kernel, c *lambdapack.Call, v value, body *k
 		if k.Out != nil {
 			specs, err := k.Out(a)
 			if err != nil {
-				return e.job.failure(e.task, err)
+				return e.engine.failure(e.task, err)
 			}
 			spec = specs[0]
 		}
-		t, err := e.job.rt.space.Alloc(e.ctx, spec.DType, spec.Shape)
+		t, err := e.engine.rt.space.Alloc(e.ctx, spec.DType, spec.Shape)
 		if err != nil {
 			return err
 		}
 		*acc = value{t: t, shape: spec.Shape, dtype: spec.DType, owned: true}
 	}
-	if err := e.job.timed(func() error { return k.Step(acc.t, first, v.t, a, body) }); err != nil {
-		return e.job.failure(e.task, err)
+	if err := e.engine.timed(func() error { return k.Step(acc.t, first, v.t, a, body) }); err != nil {
+		return e.engine.failure(e.task, err)
 	}
 	return nil
 }
@@ -240,7 +240,7 @@ func (s *stream) next() (more bool, err error) {
 		select {
 		case <-s.now.done:
 		default: // let another task compute meanwhile
-			r := s.e.job.rt
+			r := s.e.engine.rt
 			r.release()
 			<-s.now.done
 			if err := r.acquire(s.e.ctx, s.e.priority); err != nil {
@@ -263,10 +263,10 @@ func (s *stream) advance() {
 	f := &fetch{vars: point}
 	s.ahead = f
 	var missing []held
-	space := s.e.job.rt.space
+	space := s.e.engine.rt.space
 	vars := append(slices.Clone(s.e.vars[:s.comp.First]), point...)
 	eachRef(s.comp.Body, func(ref *lambdapack.TileRef) {
-		m, i := s.e.job.place(s.e.job.plan.Resolve(ref, vars))
+		m, i := s.e.engine.Place(s.e.engine.plan.Resolve(ref, vars))
 		if t, ok := space.TryPin(m, i); !ok {
 			missing = append(missing, held{m: m, i: i})
 		} else if t != nil {
@@ -281,7 +281,7 @@ func (s *stream) advance() {
 
 func (f *fetch) read(e *evaluation, space *matrix.Space, missing []held) {
 	defer close(f.done)
-	defer recovered(&f.err)
+	defer Recovered(&f.err)
 	for _, h := range missing {
 		t, err := space.Pin(e.ctx, h.m, h.i)
 		if err != nil {
@@ -304,7 +304,7 @@ func (f *fetch) drop(e *evaluation) {
 		<-f.done
 	}
 	for _, h := range f.held {
-		e.job.rt.space.Unpin(h.m, h.i)
+		e.engine.rt.space.Unpin(h.m, h.i)
 	}
 }
 

@@ -1,0 +1,357 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"numpywren/core/blob"
+	"numpywren/core/errs"
+	"numpywren/core/lambdapack"
+	"numpywren/core/matrix"
+	"numpywren/core/queue"
+	"numpywren/core/runtime"
+	"numpywren/core/scheduler"
+)
+
+// slot is one delivery in a worker: a goroutine that drives one scheduler.Slot with answers from the store.
+type slot struct {
+	run      *run
+	worker   *Worker
+	delivery queue.Delivery
+	machine  *scheduler.Slot
+	hand     *runtime.Hand
+	lease    *lease
+
+	fresh   []lambdapack.Tile // outputs of the task in hand
+	private []held            // tiles that only this chain has, for its next task
+	behind  []*saving
+	acked   bool
+	letters []queue.Message // children to be sent: at the latest before the chain goes on or ends
+}
+
+// held is a tile of the Space.
+type held struct {
+	m *matrix.BigMatrix
+	i matrix.Index
+}
+
+// saving is a tile that is being written behind the chain.
+type saving struct {
+	done chan struct{}
+	err  error
+}
+
+// letterBatch is how many children are sent at once; it is SQS's limit.
+const letterBatch = 10
+
+// serve runs a task, and those of its chain; it tells whether the message is done with.
+func (w *Worker) serve(ctx context.Context, d queue.Delivery, r *run, t lambdapack.Task) (acked bool) {
+	s := &slot{run: r, worker: w, delivery: d, hand: r.engine.NewHand(),
+		machine: scheduler.NewSlot(r.graph, r.manifest.Settings.options())}
+	s.lease = w.leases.hold(d.Receipt)
+	defer w.leases.drop(s.lease)
+	defer s.leave()
+	for a := s.machine.Receive(t); a.Op != scheduler.Idle; {
+		if w.opt.fault != nil && w.opt.fault(a) {
+			w.kill()
+		}
+		if w.dead.Load() {
+			return false
+		}
+		a = s.machine.Next(s.do(ctx, a))
+	}
+	return s.acked
+}
+
+// do does an action. A panic in it is a failure of the job: no other frame on this goroutine would keep it from ending the
+// process.
+func (s *slot) do(ctx context.Context, a scheduler.Action) (r scheduler.Result) {
+	var err error
+	func() {
+		defer runtime.Recovered(&err)
+		r.Outcome, err = s.act(ctx, a)
+	}()
+	if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			r.Outcome, r.Err = scheduler.Retry, errs.New(errs.Closed, "the worker %s stopped", s.worker.opt.ID)
+		case passing(err):
+			r.Outcome, r.Err = scheduler.Retry, err
+		default:
+			r.Outcome, r.Err = scheduler.Failed, err
+		}
+	}
+	r.Stop = s.delivery.Attempt > 1 || s.worker.stopping.Load() || s.lease.lapsed()
+	return r
+}
+
+func (s *slot) act(ctx context.Context, a scheduler.Action) (scheduler.Outcome, error) {
+	r := s.run
+	switch a.Op {
+	case scheduler.Exists:
+		if a.Task == s.machine.Current() {
+			return s.begin(ctx, a.Task)
+		}
+		return answer(r.exists(ctx, a.Task))
+	case scheduler.Read:
+		return scheduler.Done, s.hand.Read(ctx, a.Task)
+	case scheduler.Compute:
+		return scheduler.Done, s.compute(ctx, a.Task)
+	case scheduler.Write:
+		return scheduler.Done, s.write(ctx, a)
+	case scheduler.Ready:
+		return answer(r.ready(ctx, a.Task, s.fresh))
+	case scheduler.Claim:
+		return r.claim(ctx, a.Task, a.By, a.Keep)
+	case scheduler.Send:
+		s.letters = append(s.letters, r.message(a.Task, a.Priority))
+		if len(s.letters) < letterBatch {
+			return scheduler.Done, nil
+		}
+		return scheduler.Done, s.send(ctx)
+	case scheduler.Flush:
+		return scheduler.Done, s.flush(ctx)
+	case scheduler.Fail:
+		return scheduler.Done, s.fail(ctx, a.Task, a.Reason)
+	case scheduler.Ack:
+		return scheduler.Done, s.ack(ctx)
+	case scheduler.Drop:
+		s.acked = s.worker.drop(ctx, s.delivery)
+	case scheduler.Release:
+		return scheduler.Done, s.release(ctx, a.Reason)
+	}
+	return scheduler.Done, nil
+}
+
+func answer(yes bool, err error) (scheduler.Outcome, error) {
+	if yes {
+		return scheduler.Yes, err
+	}
+	return scheduler.No, err
+}
+
+// begin is Exists of the task that comes next in the chain.
+func (s *slot) begin(ctx context.Context, t lambdapack.Task) (scheduler.Outcome, error) {
+	r := s.run
+	if err := s.send(ctx); err != nil {
+		return scheduler.Retry, err
+	}
+	if r.ended(ctx) != nil {
+		return scheduler.Stopped, nil
+	}
+	s.fresh = s.fresh[:0]
+	s.lease.begin(r.manifest.Settings.deadline(r.plan.Cost(t)))
+	there, err := r.exists(ctx, t)
+	if there {
+		r.found.Add(1)
+	}
+	return answer(there, err)
+}
+
+func (s *slot) compute(ctx context.Context, t lambdapack.Task) error {
+	if err := s.hand.Compute(ctx, t); err != nil {
+		return err
+	}
+	s.forget() // what was in memory for this task alone
+	s.fresh = s.fresh[:0]
+	for x := range s.run.plan.Writes(t) {
+		s.fresh = append(s.fresh, x)
+	}
+	return nil
+}
+
+// write gives the outputs to the Space, and to the store those that must be there.
+func (s *slot) write(ctx context.Context, a scheduler.Action) error {
+	r, now := s.run, make([]held, 0, len(a.Outputs))
+	for n, o := range a.Outputs {
+		m, i := r.engine.Place(o.Tile)
+		switch o.To {
+		case scheduler.Store:
+			s.hand.Put(n, m, i, matrix.Kept)
+			now = append(now, held{m, i})
+		case scheduler.Behind:
+			s.hand.Put(n, m, i, matrix.Kept)
+			s.behind = append(s.behind, s.worker.save(ctx, held{m, i}))
+		case scheduler.Memory:
+			s.hand.Put(n, m, i, 1)
+			s.private = append(s.private, held{m, i})
+		}
+	}
+	s.hand.Drop()
+	if err := together(len(now), func(k int) error { return s.worker.space.Save(ctx, now[k].m, now[k].i) }); err != nil {
+		return err
+	}
+	for _, o := range a.Outputs {
+		if o.To == scheduler.Store {
+			r.known.Add(o.Tile)
+		}
+	}
+	r.done.Add(1)
+	return nil
+}
+
+// save writes a tile behind the computation.
+func (w *Worker) save(ctx context.Context, h held) *saving {
+	v := &saving{done: make(chan struct{})}
+	w.background.Go(func() {
+		defer close(v.done)
+		defer runtime.Recovered(&v.err)
+		select {
+		case w.writers <- struct{}{}:
+			defer func() { <-w.writers }()
+			v.err = w.space.Save(ctx, h.m, h.i)
+		case <-ctx.Done():
+			v.err = ctx.Err()
+		}
+	})
+	return v
+}
+
+// flush waits for what is written behind the chain.
+func (s *slot) flush(ctx context.Context) error {
+	var failed error
+	for _, v := range s.behind {
+		select {
+		case <-v.done:
+			failed = errors.Join(failed, v.err)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	s.behind = s.behind[:0]
+	return failed
+}
+
+// send puts the children on the queue that were not yet.
+func (s *slot) send(ctx context.Context) error {
+	if len(s.letters) == 0 {
+		return nil
+	}
+	if err := s.worker.d.Queue.Send(ctx, s.letters); err != nil {
+		return err
+	}
+	s.run.sent.Add(int64(len(s.letters)))
+	s.letters = s.letters[:0]
+	return nil
+}
+
+// ack ends a message whose work is done. Children that cannot be sent are a reason to keep it.
+func (s *slot) ack(ctx context.Context) error {
+	if err := s.send(ctx); err != nil {
+		return s.release(ctx, err)
+	}
+	err := s.worker.d.Queue.Ack(context.WithoutCancel(ctx), s.delivery.Receipt)
+	if s.acked = err == nil; err != nil && !errors.Is(err, queue.ErrLapsed) {
+		s.run.note("task %s is done, its message stays: %v", s.machine.Head(), err) // it comes again, and finds its outputs
+	}
+	return nil
+}
+
+// release gives the message back. One that failed too often ends the job.
+func (s *slot) release(ctx context.Context, reason error) error {
+	r, w := s.run, s.worker
+	ctx = context.WithoutCancel(ctx)
+	wait := time.Duration(0)
+	if !w.stopping.Load() {
+		name := r.plan.TaskName(s.machine.Current())
+		r.note("task %s failed, delivery %d: %v", name, s.delivery.Attempt, reason)
+		if scheduler.Exhausted(s.delivery.Attempt, r.manifest.Settings.Most) {
+			err := errs.New(errs.KindOf(reason), "task %s failed %d times, the last time: %w", name, s.delivery.Attempt, reason)
+			if s.fail(ctx, s.machine.Current(), err) == nil {
+				s.acked = w.drop(ctx, s.delivery)
+				return nil
+			}
+		}
+		_ = w.d.Store.PutBytes(ctx, r.id.failure(s.machine.Head()), []byte(reason.Error()), blob.PutOptions{}) // for the dead letters' readers
+		wait = w.backoff(s.delivery.Attempt)
+	}
+	w.giveBack(ctx, s.delivery, wait)
+	return nil
+}
+
+// fail ends the job.
+func (s *slot) fail(ctx context.Context, t lambdapack.Task, reason error) error {
+	e := End{State: Failed, Kind: errs.KindOf(reason), Message: reason.Error(), Task: s.run.plan.TaskName(t)}
+	return s.run.finish(context.WithoutCancel(ctx), e)
+}
+
+// forget drops the tiles that only this chain had.
+func (s *slot) forget() {
+	for _, h := range s.private {
+		s.worker.space.Read(h.m, h.i)
+	}
+	s.private = s.private[:0]
+}
+
+// leave gives back what the message still holds.
+func (s *slot) leave() {
+	s.hand.Drop()
+	s.forget()
+}
+
+// failure is where the reason of the last delivery of a task is noted.
+func (r runID) failure(t lambdapack.Task) string { return r.folder() + "errors/" + t.String() }
+
+// leases are the deliveries in a worker's hands, which it keeps from lapsing.
+type leases struct {
+	clock queue.Clock
+	mu    sync.Mutex
+	all   map[*lease]struct{}
+}
+
+// lease is one delivery's. It is renewed until its task should have been done long ago: then another worker may have it.
+type lease struct {
+	of      *leases
+	receipt queue.Receipt
+	until   time.Time // of the task in hand
+	gone    bool
+}
+
+func (l *leases) hold(r queue.Receipt) *lease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x := &lease{of: l, receipt: r, until: l.clock.Now().Add(time.Hour)}
+	l.all[x] = struct{}{}
+	return x
+}
+
+func (l *leases) drop(x *lease) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.all, x)
+}
+
+// begin gives the next task of the chain its time.
+func (x *lease) begin(d time.Duration) {
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	x.until = x.of.clock.Now().Add(d)
+}
+
+func (x *lease) lapsed() bool {
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	return x.gone
+}
+
+// renew makes all leases end after the time given.
+func (l *leases) renew(ctx context.Context, q *queue.Queue, d time.Duration) {
+	l.mu.Lock()
+	var due []*lease
+	for x := range l.all {
+		if x.gone = x.gone || l.clock.Now().After(x.until); !x.gone {
+			due = append(due, x)
+		}
+	}
+	l.mu.Unlock()
+	_ = together(len(due), func(k int) error {
+		if err := q.Extend(ctx, due[k].receipt, d); errors.Is(err, queue.ErrLapsed) {
+			l.mu.Lock()
+			due[k].gone = true
+			l.mu.Unlock()
+		}
+		return nil
+	})
+}

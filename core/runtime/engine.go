@@ -1,0 +1,172 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"numpywren/core/errs"
+	"numpywren/core/kernel"
+	"numpywren/core/lambdapack"
+	"numpywren/core/matrix"
+	"numpywren/core/tile"
+)
+
+// Engine computes the tasks of one plan, with the tiles of its matrices in the Runtime's Space. It knows nothing of who chose
+// them: a Job of this machine, or the worker of a fleet. It is safe for concurrent use; each task in hand is a Hand.
+type Engine struct {
+	rt       *Runtime
+	plan     *lambdapack.Plan
+	matrices []*matrix.BigMatrix // by the plan's numbers; nil for those that are all aliases
+	counted  []bool              // matrices whose tiles go after their last reader
+
+	flops   atomic.Int64
+	kernels atomic.Int64 // nanoseconds
+}
+
+// NewEngine makes an Engine. matrices are the plan's own, by number: those of inputs hold their tiles, the others get them. The
+// caller keeps them while the Engine is used.
+func (r *Runtime) NewEngine(plan *lambdapack.Plan, matrices []*matrix.BigMatrix) *Engine {
+	x := &Engine{rt: r, plan: plan, matrices: matrices}
+	for k, m := range matrices {
+		x.counted = append(x.counted, plan.Matrices[k].Role == lambdapack.RoleTemp && m != nil && !m.Durable && !m.Complete)
+	}
+	return x
+}
+
+// Spent is the arithmetic that was done, in operations, and the time spent in kernels by all workers.
+func (x *Engine) Spent() (flops float64, kernels time.Duration) {
+	return float64(x.flops.Load()), time.Duration(x.kernels.Load())
+}
+
+// Place is the matrix and the index in it of a tile.
+func (x *Engine) Place(t lambdapack.Tile) (*matrix.BigMatrix, matrix.Index) {
+	return x.matrices[t.Matrix], x.plan.Matrices[t.Matrix].Place(t.I)
+}
+
+// readers is how many tasks will read a tile before it may go.
+func (x *Engine) readers(t lambdapack.Tile) int64 {
+	if !x.counted[t.Matrix] {
+		return matrix.Kept
+	}
+	return x.plan.NumReaders(t)
+}
+
+// zeros says whether a tile that does not exist stands for zeros.
+func (x *Engine) zeros(t lambdapack.Tile) bool {
+	m := &x.plan.Matrices[t.Matrix]
+	if !m.ZeroDefault || m.Role == lambdapack.RoleInput {
+		return m.ZeroDefault
+	}
+	_, written := x.plan.Writer(t)
+	return !written
+}
+
+// ErrGone is in the chain of errors about a tile that must exist, and does not.
+var ErrGone = errors.New("the tile is gone from the store")
+
+// Hand is one task in hand, from Read to the last of its outputs. It is used by one goroutine at a time, for one task after the
+// other, and ends with Drop.
+type Hand struct {
+	engine   *Engine
+	priority int64
+	eval     *evaluation // from Read to Compute
+	outputs  []*tile.Tile
+	reserved int64
+}
+
+// NewHand makes an empty Hand.
+func (x *Engine) NewHand() *Hand { return &Hand{engine: x} }
+
+// Reservation is what a task asks for that holds tiles of so many bytes at once: the pool rounds each up, by a quarter at most
+// and never by more than 64 KiB; no task holds more than a few.
+func Reservation(bytes int64) int64 { return bytes + min(bytes/4, 1<<20) }
+
+// Read reserves the memory of the task and gets its inputs into it.
+func (h *Hand) Read(ctx context.Context, t lambdapack.Task) error {
+	x := h.engine
+	bytes := Reservation(x.plan.Cost(t).PeakBytes)
+	if err := x.rt.space.Reserve(ctx, bytes); err != nil {
+		return err
+	}
+	h.reserved = bytes
+	h.priority = x.plan.Priority(t)
+	h.eval = newEvaluation(ctx, x, t, h.priority)
+	return h.eval.prefetch()
+}
+
+// Compute runs the kernels of the task with a permit.
+func (h *Hand) Compute(ctx context.Context, t lambdapack.Task) error {
+	x, e := h.engine, h.eval
+	if err := x.rt.acquire(ctx, h.priority); err != nil {
+		return err
+	}
+	outputs, err := e.computed()
+	e.close()
+	h.eval = nil
+	if err != nil {
+		return err
+	}
+	h.outputs = outputs
+	for in := range x.plan.Reads(t) {
+		if x.counted[in.Matrix] {
+			m, i := x.Place(in)
+			x.rt.space.Read(m, i)
+		}
+	}
+	x.flops.Add(int64(x.plan.Cost(t).Flops))
+	return nil
+}
+
+// computed is outputs, with the permit given back whatever happens: a panic in a kernel must not take a worker with it.
+func (e *evaluation) computed() ([]*tile.Tile, error) {
+	defer e.engine.rt.release()
+	return e.outputs()
+}
+
+// Put gives output n of the task to the Space, as the tile at place (m, i) that so many readers will read.
+func (h *Hand) Put(n int, m *matrix.BigMatrix, i matrix.Index, readers int64) {
+	h.engine.rt.space.Put(m, i, h.outputs[n], readers)
+	h.outputs[n] = nil
+}
+
+// Drop gives back what the task in hand still holds.
+func (h *Hand) Drop() {
+	if h.eval != nil {
+		h.eval.close()
+		h.eval = nil
+	}
+	for _, t := range h.outputs {
+		if t != nil {
+			h.engine.rt.space.Free(t)
+		}
+	}
+	h.outputs = nil
+	if h.reserved > 0 {
+		h.engine.rt.space.Unreserve(h.reserved)
+		h.reserved = 0
+	}
+}
+
+// timed adds the time of a kernel to the engine's.
+func (x *Engine) timed(f func() error) error {
+	started := time.Now()
+	err := f()
+	x.kernels.Add(int64(time.Since(started)))
+	return err
+}
+
+// failure gives an arithmetic failure the task's name.
+func (x *Engine) failure(t lambdapack.Task, err error) error {
+	var numerical *kernel.Numerical
+	if errors.As(err, &numerical) {
+		place := ""
+		for out := range x.plan.Writes(t) {
+			place = ", tile " + x.plan.TileName(out)
+			break
+		}
+		return errs.New(errs.LinAlg, "%w, in task %s%s", numerical, x.plan.TaskName(t), place)
+	}
+	return errs.New(errs.KindOf(err), "task %s of %s: %w", x.plan.TaskName(t), x.plan.Name, err)
+}
