@@ -17,9 +17,9 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # What the wheel is made of.
 SOURCES := pyproject.toml setup.py MANIFEST.in go.mod go.sum \
-	$(shell find capi core python tools -type f -not -name '*_test.go' -not -path '*/testdata/*' \
-		-not -path '*/__pycache__/*' -not -path 'python/*.so*' -not -path '*.egg-info/*')
-GOFILES  = $(shell find capi core benchmarks -name '*.go' -not -path '*/testdata/*')
+	$(shell find capi core worker python tools -type f -not -name '*_test.go' -not -path '*/testdata/*' \
+		-not -path '*/__pycache__/*' -not -path 'python/*.so*' -not -path 'python/*/numpywren-worker' -not -path '*.egg-info/*')
+GOFILES  = $(shell find capi core worker benchmarks -name '*.go' -not -path '*/testdata/*')
 PYFILES := $(wildcard setup.py tools python tests examples benchmarks)
 
 help: ## list the targets

@@ -20,6 +20,7 @@ from setuptools.command.build_py import build_py
 ROOT = pathlib.Path(__file__).parent.resolve()
 OPENBLAS = ROOT / "build" / "openblas" / "libnpw_openblas.so"
 LIBRARIES = ("libnumpywren.so", OPENBLAS.name)
+WORKER = "numpywren-worker"  # the program of worker/: a daemon, and Lambda's bootstrap
 
 sys.path.insert(0, str(ROOT / "tools"))
 import gotool  # noqa: E402
@@ -47,6 +48,11 @@ class BuildWithLibraries(build_py):
             *("build", "-C", str(ROOT), "-trimpath", "-buildmode=c-shared"),
             *("-ldflags", f"-s -w -X numpywren/core.version={version}", "-o", str(library), "./capi"),
         )
+        gotool.go(
+            *("build", "-C", str(ROOT), "-trimpath"),
+            *("-ldflags", f"-s -w -X numpywren/core.version={version}", "-o", str(package / WORKER), "./worker"),
+        )
+        subprocess.run([openblas.find_patchelf(), "--set-rpath", "$ORIGIN", str(package / WORKER)], check=True)
         library.with_suffix(".h").unlink()  # what cgo writes; capi/numpywren.h is the contract
         subprocess.run([openblas.find_patchelf(), "--set-rpath", "$ORIGIN", str(library)], check=True)
         shutil.copy(OPENBLAS, package)
@@ -58,7 +64,7 @@ class TaggedWheel(bdist_wheel):
 
     def get_tag(self) -> tuple[str, str, str]:
         platform = super().get_tag()[2]
-        built = [pathlib.Path(self.bdist_dir, "numpywren", name) for name in LIBRARIES]
+        built = [pathlib.Path(self.bdist_dir, "numpywren", name) for name in (*LIBRARIES, WORKER)]
         if not self.plat_name_supplied and all(library.exists() for library in built):
             major, minor = max(glibc_of(library) for library in built)
             platform = platform.replace("linux", f"manylinux_{major}_{minor}", 1)

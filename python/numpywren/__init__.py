@@ -12,11 +12,22 @@ L.numpy()                      # one program: both steps, in parallel, tile by t
 # Sessions: where arrays live and what computes them.
 # Arrays.
 from ._array import BigMatrix
-from ._executor import Executor, default_executor, local_executor
+from ._executor import Executor, aws_executor, default_executor, local_executor
 
 # Programs of one's own.
 from ._lambdapack import Program, lambdapack
+from ._remote import Job
 
 __version__ = "0.1.0"
 
-__all__ = ["BigMatrix", "Executor", "Program", "__version__", "default_executor", "lambdapack", "local_executor"]
+__all__ = [
+    "BigMatrix",
+    "Executor",
+    "Job",
+    "Program",
+    "__version__",
+    "aws_executor",
+    "default_executor",
+    "lambdapack",
+    "local_executor",
+]

@@ -32,6 +32,13 @@ class Config:
         retain: "all" keeps intermediate tiles (the default with `path`: a crash resumes), "results" only results.
         pipeline_width: tasks in flight a worker.
         progress: whether calls of more than a second show a progress bar; by default in a terminal and a notebook.
+        storage: "s3://bucket/prefix", or a directory that all workers see: programs run elsewhere. By default they run here.
+        queue: the deployment's queues; "memory" has the workers in this process.
+        function: a Lambda function that is invoked to work; by default workers run already.
+        region: of AWS; by default as AWS's own tools find it.
+        worker_memory: bytes of tiles in the memory of each worker, where it is known.
+        factor: workers wanted for each worker's worth of tasks that are ready; by default 1.
+        budget: dollars, after which a job pauses; by default there is no limit.
     """
 
     workers: int | None = None
@@ -41,6 +48,13 @@ class Config:
     retain: str | None = None
     pipeline_width: int | None = None
     progress: bool | None = None
+    storage: str | os.PathLike[str] | None = None
+    queue: str | None = None
+    function: str | None = None
+    region: str | None = None
+    worker_memory: int | str | None = None
+    factor: float | None = None
+    budget: float | None = None
 
     def checked(self) -> Config:
         """The same in plain types; a wrong value raises an error that names it."""
@@ -57,32 +71,41 @@ class Config:
             retain=retain,
             pipeline_width=_positive("pipeline_width", self.pipeline_width),
             progress=self.progress,
+            storage=_storage(self.storage),
+            queue=_text("queue", self.queue),
+            function=_text("function", self.function),
+            region=_text("region", self.region),
+            worker_memory=None if self.worker_memory is None else parse_bytes(self.worker_memory, "worker_memory"),
+            factor=_above_zero("factor", self.factor),
+            budget=_above_zero("budget", self.budget),
         )
 
     def for_core(self) -> dict[str, Any]:
         """What npw_open is told."""
         settings = dataclasses.asdict(self)
         del settings["progress"]
+        if self.storage is not None and self.queue != "memory":
+            settings["max_workers"] = settings.pop("workers")  # those elsewhere; here a few bring matrices in and out
         return {name: value for name, value in settings.items() if value is not None}
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(Config))
 
 
-def parse_bytes(size: int | str) -> int:
+def parse_bytes(size: int | str, name: str = "memory_limit") -> int:
     """Bytes from a number or a text such as "2GiB", "500 MB" or "1e9"."""
     if isinstance(size, bool) or not isinstance(size, int | str):
-        raise TypeError(f'memory_limit is {size!r}: a number of bytes or a text such as "2GiB" was expected')
-    value = float(size) if isinstance(size, int) else _bytes_of(size)
+        raise TypeError(f'{name} is {size!r}: a number of bytes or a text such as "2GiB" was expected')
+    value = float(size) if isinstance(size, int) else _bytes_of(size, name)
     if not 1 <= value < 2**63:
-        raise ValueError(f"memory_limit is {size!r}: more than 0 bytes were expected")
+        raise ValueError(f"{name} is {size!r}: more than 0 bytes were expected")
     return int(value)
 
 
-def _bytes_of(text: str) -> float:
+def _bytes_of(text: str, name: str) -> float:
     m = re.fullmatch(r"\s*(\d+(?:\.\d*)?(?:[eE]\d+)?)\s*([KMGTkmgt]?[iI]?)[bB]?\s*", text)
     if m is None or m[2].upper() not in _UNITS:
-        raise ValueError(f'memory_limit is {text!r}: a number of bytes or a text such as "2GiB" was expected')
+        raise ValueError(f'{name} is {text!r}: a number of bytes or a text such as "2GiB" was expected')
     return float(m[1]) * _UNITS[m[2].upper()]
 
 
@@ -94,6 +117,31 @@ def _positive(name: str, value: int | None) -> int | None:
     if value < 1:
         raise ValueError(f"{name} is {value}: at least 1 was expected")
     return int(value)
+
+
+def _text(name: str, value: str | None) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}: a string was expected")
+    if value == "":
+        raise ValueError(f"{name} must not be empty")
+    return value
+
+
+def _above_zero(name: str, value: float | None) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is {value!r}: a number was expected")
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} is {value}: more than 0 was expected")
+    return float(value)
+
+
+def _storage(value: str | os.PathLike[str] | None) -> str | None:
+    """A URL as it is, a directory as an absolute path."""
+    if value is None or (isinstance(value, str) and "://" in value):
+        return value
+    return _absolute(value)
 
 
 def _absolute(path: str | os.PathLike[str] | None) -> str | None:
@@ -122,6 +170,11 @@ def _converted(variable: str, name: str, text: str) -> Any:
             return int(text)
         except ValueError:
             raise ValueError(f"{variable} is {text!r}: an integer was expected") from None
+    if name in ("factor", "budget"):
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(f"{variable} is {text!r}: a number was expected") from None
     if name == "progress":
         if text.lower() not in _TRUE | _FALSE:
             raise ValueError(f"{variable} is {text!r}: 1 or 0 were expected")

@@ -15,7 +15,7 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from . import _abi, _html, _jobs, _operand
+from . import _abi, _html, _jobs, _operand, _remote
 from ._array import BigMatrix
 from ._config import Config, resolve
 from ._functions import Block, Functions
@@ -77,7 +77,9 @@ class Executor(Functions):
         if self.closed:
             return "<numpywren.Executor: closed>"
         d = self.describe()
-        place = d.get("path") or "ephemeral"
+        place = d.get("storage") or d.get("path") or "ephemeral"
+        if d.get("storage"):
+            return f"<numpywren.Executor: workers of queue {d.get('queue')}, {place}>"
         used, limit = (_html.human_bytes(d.get(name) or 0) for name in ("memory_used", "memory_limit"))
         return f"<numpywren.Executor: local, {d.get('workers')} workers, {used} of {limit} in use, {place}>"
 
@@ -153,6 +155,38 @@ class Executor(Functions):
         if not 0 <= limit < 2**31:
             raise ValueError(f"blocks is {limit}: 0 to {2**31 - 1} were expected")
         return Explanation(_abi.call_text("npw_explain", self._use(), *self._handles(arrays), limit))
+
+    # ---- Jobs of workers elsewhere --------------------------------------------------------------------------------
+
+    def submit(self, *arrays: BigMatrix, name: str | None = None) -> _remote.Job:
+        """Has arrays computed as one program by workers elsewhere, and does not wait: the job outlives this process. With a
+        name (of the one array) `open(name)` finds the result."""
+        if not arrays or (name is not None and len(arrays) != 1):
+            raise ValueError(f"{len(arrays)} arrays: at least one was expected, and with a name exactly one")
+        if name is not None:
+            _name(name)
+        handles, n = self._handles(arrays)
+        return _remote.Job(self, _remote.dispatch(self, handles, n, name))
+
+    def jobs(self) -> builtins.list[dict[str, Any]]:
+        """The status of each job of the deployment, the latest first."""
+        found: builtins.list[dict[str, Any]] = _remote.ask(self, "jobs")
+        return found
+
+    def job(self, id: str) -> _remote.Job:
+        """The job of that number; KeyError if there is none."""
+        if not isinstance(id, str):
+            raise TypeError(f"id is {id!r}: a string was expected")
+        job = _remote.Job(self, id)
+        job.status()
+        return job
+
+    def gc(self, dry_run: bool = True) -> dict[str, Any]:
+        """What the storage keeps that no name leads to: intermediate matrices, results without a name, jobs that are over. Tells
+        how many objects and bytes these are, and with `dry_run=False` deletes them. What running jobs and arrays of this
+        executor need is spared; arrays of other processes are not known here."""
+        freed: dict[str, Any] = _remote.ask(self, "gc", dry_run=bool(dry_run))
+        return freed
 
     def _read(self, arrays: Sequence[BigMatrix], label: str) -> builtins.list[np.ndarray[Any, Any]]:
         handles, n = self._handles(arrays)
@@ -283,6 +317,62 @@ def local_executor(
     """
     threads = None if workers is None else _operand.integer("workers", workers)
     return Executor(Config(threads, memory_limit, path, scratch, retain, pipeline_width, progress))
+
+
+def aws_executor(
+    storage: str | os.PathLike[str],
+    queue: str,
+    function: str | None = None,
+    region: str | None = None,
+    workers: SupportsIndex | None = None,
+    *,
+    retain: str | None = None,
+    memory_limit: int | str | None = None,
+    worker_memory: int | str | None = None,
+    pipeline_width: int | None = None,
+    factor: float | None = None,
+    budget: float | None = None,
+    scratch: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+) -> Executor:
+    """An executor whose matrices live in S3 and whose programs run on workers elsewhere: on Lambda, or on any machine that runs
+    `numpywren-worker`. AWS's own variables and files give credentials, region and endpoints.
+
+    Args:
+        storage: "s3://bucket/prefix"; or a directory that all workers see.
+        queue: the name of the deployment's queues; or "memory", for workers in this process.
+        function: the Lambda function that is invoked to work; by default the workers run already.
+        region: of AWS; by default as AWS's own tools find it.
+        workers: the most workers that are invoked at once; with the queue "memory", threads that run kernels.
+        retain: "all" keeps intermediate tiles (the default: a job can be resumed), "results" those that somebody needs.
+        memory_limit: bytes of tiles in this process.
+        worker_memory: bytes of tiles in each worker, to refuse early what cannot fit.
+        pipeline_width: tasks in hand of a worker.
+        factor: workers wanted for each worker's worth of tasks that are ready.
+        budget: dollars, after which a job pauses.
+        scratch: the directory for tiles that do not fit in this process's memory.
+        progress: whether calls of more than a second show a progress bar.
+    """
+    threads = None if workers is None else _operand.integer("workers", workers)
+    if storage is None or queue is None:
+        raise TypeError("storage and queue are needed: aws_executor(storage=\"s3://bucket/prefix\", queue=\"name\")")
+    return Executor(
+        Config(
+            workers=threads,
+            memory_limit=memory_limit,
+            scratch=scratch,
+            retain=retain,
+            pipeline_width=pipeline_width,
+            progress=progress,
+            storage=storage,
+            queue=queue,
+            function=function,
+            region=region,
+            worker_memory=worker_memory,
+            factor=factor,
+            budget=budget,
+        )
+    )
 
 
 _defaults: dict[Config, Executor] = {}
