@@ -78,6 +78,9 @@ type Store struct{ driver Driver }
 // New makes a Store of a driver.
 func New(d Driver) *Store { return &Store{d} }
 
+// Driver is what is behind the Store, for a driver that stands in front of it.
+func (s *Store) Driver() Driver { return s.driver }
+
 // check refuses keys that could leave the store's folder, or mean something else to another driver.
 func check(key string) error {
 	for part := range strings.SplitSeq(key, "/") {

@@ -58,7 +58,7 @@ func (r *run) beat(left bool) Beat {
 	b := Beat{
 		Worker: r.worker.opt.ID, Version: r.worker.d.Version, Cores: r.worker.rt.Workers(), Began: r.began.UTC(), At: r.worker.clock.Now().UTC(), Left: left,
 		InHand: r.inHand.Load(), Done: r.done.Load(), Found: r.found.Load(), Received: r.received.Load(), Sent: r.sent.Load(),
-		Flops: flops, Kernels: kernels.Seconds(), Busy: time.Duration(r.busy.Load()).Seconds(), Traffic: r.meter.traffic(),
+		Flops: flops, Kernels: kernels.Seconds(), Busy: time.Duration(r.busy.Load()).Seconds(), Traffic: trafficOf(&r.meter),
 	}
 	r.mu.Lock()
 	b.Log = append(b.Log, r.log...)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"iter"
-	"sync/atomic"
 
 	"numpywren/core/blob"
 )
@@ -30,78 +29,81 @@ func (t *Traffic) add(o Traffic) {
 	t.Written += o.Written
 }
 
-// meter counts the requests of those who carry it in their context: the store is shared by all jobs of a worker, and so are the
-// tiles of matrices that several of them read.
-type meter struct{ gets, puts, stats, lists, deletes, read, written atomic.Int64 }
-
-func (m *meter) traffic() Traffic {
-	return Traffic{m.gets.Load(), m.puts.Load(), m.stats.Load(), m.lists.Load(), m.deletes.Load(), m.read.Load(), m.written.Load()}
+// trafficOf is what a meter counted.
+func trafficOf(m *blob.Meter) Traffic {
+	c := m.Counters()
+	return Traffic{Gets: c.Gets, Puts: c.Puts, Stats: c.Heads, Lists: c.Lists, Deletes: c.Deletes, Read: c.BytesIn, Written: c.BytesOut}
 }
 
 type meterKey struct{}
 
-func withMeter(ctx context.Context, m *meter) context.Context {
+// withMeter has m count the requests made with the context: the store is shared by all jobs of a worker, and so are the tiles of
+// matrices that several of them read.
+func withMeter(ctx context.Context, m *blob.Meter) context.Context {
 	return context.WithValue(ctx, meterKey{}, m)
 }
 
-func meterOf(ctx context.Context) *meter {
-	if m, ok := ctx.Value(meterKey{}).(*meter); ok {
-		return m
-	}
-	return new(meter)
+// metered is a store whose users are counted.
+func metered(s *blob.Store) *blob.Store { return blob.New(&counted{driver: s.Driver()}) }
+
+// counted counts for the meter of each request's context; what has none counts for nobody.
+type counted struct {
+	driver blob.Driver
+	nobody blob.Meter
 }
 
-// metered is a store whose users are counted.
-func metered(s *blob.Store) *blob.Store { return blob.New(counted{s}) }
+func (c *counted) meter(ctx context.Context) *blob.Meter {
+	if m, ok := ctx.Value(meterKey{}).(*blob.Meter); ok {
+		return m
+	}
+	return &c.nobody
+}
 
-type counted struct{ store *blob.Store }
-
-func (c counted) Get(ctx context.Context, key string) (io.ReadCloser, error) {
-	m := meterOf(ctx)
-	m.gets.Add(1)
-	r, err := c.store.Get(ctx, key)
+func (c *counted) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	m := c.meter(ctx)
+	m.Gets.Add(1)
+	r, err := c.driver.Get(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	return &countedReader{r, m}, nil
+	return m.Reading(r), nil
 }
 
-type countedReader struct {
-	io.ReadCloser
-	meter *meter
+func (c *counted) GetRange(ctx context.Context, key string, offset, length int64, version string) (io.ReadCloser, error) {
+	m := c.meter(ctx)
+	m.Gets.Add(1)
+	r, err := c.driver.GetRange(ctx, key, offset, length, version)
+	if err != nil {
+		return nil, err
+	}
+	return m.Reading(r), nil
 }
 
-func (r *countedReader) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
-	r.meter.read.Add(int64(n))
-	return n, err
+func (c *counted) Put(ctx context.Context, key string, size int64, write func(io.Writer) error, opts blob.PutOptions) error {
+	m := c.meter(ctx)
+	m.Puts.Add(1)
+	m.BytesOut.Add(size)
+	return c.driver.Put(ctx, key, size, write, opts)
 }
 
-func (c counted) Put(ctx context.Context, key string, size int64, write func(io.Writer) error, opts blob.PutOptions) error {
-	m := meterOf(ctx)
-	m.puts.Add(1)
-	m.written.Add(size)
-	return c.store.Put(ctx, key, size, write, opts)
+func (c *counted) Stat(ctx context.Context, key string) (blob.Attr, error) {
+	c.meter(ctx).Heads.Add(1)
+	return c.driver.Stat(ctx, key)
 }
 
-func (c counted) Stat(ctx context.Context, key string) (blob.Attr, error) {
-	meterOf(ctx).stats.Add(1)
-	return c.store.Stat(ctx, key)
+func (c *counted) Delete(ctx context.Context, key string) error {
+	c.meter(ctx).Deletes.Add(1)
+	return c.driver.Delete(ctx, key)
 }
 
-func (c counted) Delete(ctx context.Context, key string) error {
-	meterOf(ctx).deletes.Add(1)
-	return c.store.Delete(ctx, key)
-}
-
-func (c counted) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+func (c *counted) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	const page = 1000 // keys a request, of S3
 	return func(yield func(string, error) bool) {
-		m := meterOf(ctx)
+		m := c.meter(ctx)
 		n := 0
-		for key, err := range c.store.List(ctx, prefix) {
+		for key, err := range c.driver.List(ctx, prefix) {
 			if n%page == 0 {
-				m.lists.Add(1)
+				m.Lists.Add(1)
 			}
 			n++
 			if !yield(key, err) {
@@ -109,7 +111,10 @@ func (c counted) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 			}
 		}
 		if n == 0 {
-			m.lists.Add(1)
+			m.Lists.Add(1)
 		}
 	}
 }
+
+// Counters are those of the store, whoever asked.
+func (c *counted) Counters() blob.Counters { return c.driver.Counters() }

@@ -48,7 +48,7 @@ type run struct {
 		at   int64
 	}
 
-	meter    meter
+	meter    blob.Meter
 	inHand   atomic.Int64
 	done     atomic.Int64 // tasks that were computed
 	found    atomic.Int64 // tasks that were done already
