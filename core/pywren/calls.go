@@ -121,6 +121,7 @@ func Run(ctx context.Context, s *blob.Store, p *sidecar.Pool, id string) (Result
 	defer arguments.Close()
 	var r Result
 	var stored error // a failure of the store
+	done := false    // the result is in the store
 	started := time.Now()
 	log, err := p.Do(ctx, time.Duration(c.Limit*float64(time.Second)), func(conn *sidecar.Conn) error {
 		if stored = teach(ctx, s, conn, c.Function); stored != nil {
@@ -140,15 +141,15 @@ func Run(ctx context.Context, s *blob.Store, p *sidecar.Pool, id string) (Result
 		}
 		r.Size, r.Log, r.Seconds = size, conn.Log(), time.Since(started).Seconds()
 		stored = putResult(ctx, s, id, r, func(w io.Writer) error {
-			_, err := io.Copy(w, body)
+			_, err := io.CopyN(w, body, size)
 			return err
 		})
-		if stored == nil { // of a result that was there already, and won
-			_, stored = io.Copy(io.Discard, body)
+		if done = stored == nil; done { // of a result that was there already, and won
+			_, err = io.Copy(io.Discard, body)
 		}
-		return stored
+		return errors.Join(stored, err)
 	})
-	if err == nil {
+	if done { // whatever happened then
 		return r, nil
 	}
 	r = Result{Log: log, Seconds: time.Since(started).Seconds()}

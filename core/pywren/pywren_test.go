@@ -34,10 +34,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func send(head any, body []byte) {
+func send(head any, body []byte) { sendOf(head, body, len(body)) }
+
+// sendOf sends a frame that announces size bytes.
+func sendOf(head any, body []byte, size int) {
 	text, _ := json.Marshal(head)
 	p := binary.LittleEndian.AppendUint32(nil, uint32(len(text)))
-	p = binary.LittleEndian.AppendUint64(p, uint64(len(body)))
+	p = binary.LittleEndian.AppendUint64(p, uint64(size))
 	_, _ = os.Stdout.Write(append(append(p, text...), body...))
 }
 
@@ -80,6 +83,9 @@ func answer(function string, body []byte) {
 	case "exit":
 		fmt.Fprint(os.Stderr, "last words")
 		os.Exit(3)
+	case "half": // of a result
+		sendOf(map[string]any{"state": Returned}, body, 2*len(body))
+		os.Exit(4)
 	case "hang":
 		select {}
 	default:
@@ -95,7 +101,7 @@ func newParts(t *testing.T) (*blob.Store, *sidecar.Pool) {
 	p := sidecar.NewPool(sidecar.Options{Command: []string{os.Args[0]}, Env: []string{script + "=1"}, Dir: t.TempDir(), Idle: 2})
 	t.Cleanup(p.Close)
 	s := blob.NewMemory()
-	for _, word := range []string{"upper", "raise", "exit", "hang"} {
+	for _, word := range []string{"upper", "raise", "exit", "hang", "half"} {
 		require.NoError(t, PutFunction(ctx, s, word+"-00", Body{[]byte(word[:2]), nil, []byte(word[2:])}))
 	}
 	return s, p
@@ -171,9 +177,10 @@ func TestEndings(t *testing.T) {
 	}{
 		{Call{Function: "raise-00", Name: "f"}, Raised, ""},
 		{Call{Function: "exit-00", Name: "f"}, Died, "the Python process ended with exit status 3 while it ran f; it printed:\n  last words"},
+		{Call{Function: "half-00", Name: "f"}, Died, "the Python process ended with exit status 4 while it ran f"},
 		{Call{Function: "hang-00", Name: "f", Limit: 0.1}, Exceeded, "f ran longer than its time limit of 0.1 seconds: its process was killed"},
 	} {
-		require.NoError(t, PutCall(ctx, s, c.call.Function, c.call, nil))
+		require.NoError(t, PutCall(ctx, s, c.call.Function, c.call, Body{[]byte("abc")}))
 		for range 2 { // the second time from the store
 			r, err := Run(ctx, s, p, c.call.Function)
 			require.NoError(t, err)
