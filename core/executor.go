@@ -10,7 +10,9 @@ import (
 	"numpywren/core/blob"
 	"numpywren/core/errs"
 	"numpywren/core/matrix"
+	"numpywren/core/pywren"
 	"numpywren/core/runtime"
+	"numpywren/core/sidecar"
 )
 
 // Executor is the memory, the stores and the workers of one session. It is safe for concurrent use.
@@ -25,6 +27,10 @@ type Executor struct {
 	cancel  context.CancelFunc
 	serial  atomic.Int64
 	plans   planCache
+
+	sidecars *sidecar.Pool // the processes of calls and blocks
+	calls    *pywren.Runner
+	blocks   *pywren.Blocks
 
 	mu     sync.Mutex
 	closed bool
@@ -56,6 +62,7 @@ func Open(cfg Config) (*Executor, error) {
 	e.space = matrix.NewSpace(cfg.MemoryLimit, writers)
 	e.rt = runtime.New(e.space, cfg.Workers, cfg.PipelineWidth)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.openCalls()
 	return e, nil
 }
 
@@ -70,7 +77,9 @@ func (e *Executor) Close() error {
 	e.closed = true
 	e.mu.Unlock()
 	e.cancel()
+	e.calls.Close()
 	e.jobs.Wait()
+	e.sidecars.Close()
 	e.mu.Lock()
 	var all []*stored
 	for s := range e.live {

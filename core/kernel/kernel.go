@@ -45,6 +45,9 @@ type Args struct {
 	// Ew, for reduce and argpart alone: their operand is not In[0], but the elementwise expression Ew of all of In, which is
 	// computed in strips and never stored.
 	Ew *Ew
+
+	// Block, for pyblock alone, applies a function of the user's, known by its key; nil where there are none.
+	Block func(key string, in []*tile.Tile, out *tile.Tile) error
 }
 
 // Ew is an elementwise expression in place of an operand: what ew(Expr, …, dtype=DType) would give.

@@ -236,6 +236,9 @@ func (e *evaluation) operands(c *lambdapack.Call) ([]value, error) {
 // args is the call's scalars at this point of the loops, without its tiles.
 func (e *evaluation) args(c *lambdapack.Call) *kernel.Args {
 	a := &kernel.Args{Attrs: c.Attrs}
+	if block := e.job.opt.Block; block != nil {
+		a.Block = func(key string, in []*tile.Tile, out *tile.Tile) error { return block(e.ctx, key, in, out) }
+	}
 	for _, arg := range c.Args {
 		switch arg := arg.(type) {
 		case *lambdapack.AxisRef:
@@ -351,14 +354,17 @@ func (e *evaluation) take(v *value) bool {
 
 // failure gives an arithmetic failure the task's name.
 func (j *Job) failure(t lambdapack.Task, err error) error {
+	place := ""
+	for x := range j.plan.Writes(t) {
+		place = ", tile " + j.plan.TileName(x)
+		break
+	}
 	var numerical *kernel.Numerical
 	if errors.As(err, &numerical) {
-		place := ""
-		for x := range j.plan.Writes(t) {
-			place = ", tile " + j.plan.TileName(x)
-			break
-		}
 		return errs.New(errs.LinAlg, "%w, in task %s%s", numerical, j.plan.TaskName(t), place)
+	}
+	if errs.KindOf(err) == errs.Function {
+		return errs.New(errs.Function, "task %s%s: %w", j.plan.TaskName(t), place, err)
 	}
 	return errs.New(errs.KindOf(err), "task %s of %s: %w", j.plan.TaskName(t), j.plan.Name, err)
 }

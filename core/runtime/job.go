@@ -12,6 +12,7 @@ import (
 	"numpywren/core/matrix"
 	"numpywren/core/queue"
 	"numpywren/core/scheduler"
+	"numpywren/core/tile"
 )
 
 // Job is one run of a plan. Its tasks go through a queue in memory to slots, each of which drives one scheduler.Slot.
@@ -51,6 +52,9 @@ type Job struct {
 type Options struct {
 	Retain scheduler.Retention
 	Resume bool // tiles of durable matrices may be there from an earlier run
+
+	// Block applies a function of the user's to tiles, until ctx ends; nil: programs with such are refused.
+	Block func(ctx context.Context, key string, in []*tile.Tile, out *tile.Tile) error
 }
 
 // rootBatch is how many tasks without parents are on the queue at a time, at most: they are enumerated when there is room.
