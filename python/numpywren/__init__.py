@@ -17,6 +17,23 @@ from ._executor import Executor, default_executor, local_executor
 # Programs of one's own.
 from ._lambdapack import Program, lambdapack
 
+# Calls of Python functions.
+from ._pywren import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, Future, get_all_results, wait
+
 __version__ = "0.1.0"
 
-__all__ = ["BigMatrix", "Executor", "Program", "__version__", "default_executor", "lambdapack", "local_executor"]
+__all__ = [
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "BigMatrix",
+    "Executor",
+    "Future",
+    "Program",
+    "__version__",
+    "default_executor",
+    "get_all_results",
+    "lambdapack",
+    "local_executor",
+    "wait",
+]

@@ -63,6 +63,7 @@ class Config:
         """What npw_open is told."""
         settings = dataclasses.asdict(self)
         del settings["progress"]
+        settings["python"] = sys.executable or None  # where the user's functions run
         return {name: value for name, value in settings.items() if value is not None}
 
 
