@@ -443,8 +443,7 @@ INTERRUPTED = """
     ex = numpywren.local_executor(workers=2)
 
     def forever(x):
-        while True:
-            pass
+        time.sleep(1000)
 
     ex.call_async(abs, 1).result()
     futures = ex.map(forever, range(4))
@@ -620,7 +619,7 @@ def test_explain_shows_it(pwex):
         return x / 2
 
     text = (pwex.map_blocks(halve, A, dtype=float) * 2 + 1).explain()
-    assert 'ew("a * 2 + 1", pyblock("' in text  # one task
+    assert ' + 1", pyblock("' in text  # one task
     assert "halve-" in text
     assert "PYBLOCK" in text
 

@@ -29,6 +29,7 @@ BATCH = 256
 BATCH_BYTES = 1 << 20
 
 HEAR_MS = 1000  # how long the thread waits at a time
+LINGER = 1.0  # seconds that it stays when nothing is pending
 
 
 def name_of(f: Callable[..., Any]) -> str:
@@ -88,8 +89,9 @@ class Calls:
     def __init__(self, executor: Executor) -> None:
         self._executor = weakref.ref(executor)
         self._handle = executor._handle
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._pending: dict[int, Future[Any]] = {}
+        self._keep: Executor | None = None  # while there are pending ones
         self._listening = False
         self._put: set[str] = set()
 
@@ -145,34 +147,41 @@ class Calls:
             for number, future in enumerate(futures, first.value):
                 future._number = number
                 self._pending[number] = future
+            self._keep = executor
+            self._lock.notify()
             if not self._listening:
                 self._listening = True
-                threading.Thread(target=self._listen, args=(executor,), name="numpywren-calls", daemon=True).start()
+                threading.Thread(target=self._listen, name="numpywren-calls", daemon=True).start()
         return futures
 
-    def _listen(self, executor: Executor) -> None:
+    def _listen(self) -> None:
+        """Settles futures until none is pending, and none comes for a while."""
         while True:
             with self._lock:
-                if not self._pending:
+                if not self._pending and not self._lock.wait_for(lambda: self._pending, LINGER):
                     self._listening = False
                     return
             try:
                 ended = _abi.calls_ended(self._handle, HEAR_MS)
             except Exception:  # the executor was closed
-                self._abandon(executor)
+                self._abandon()
                 return
             for one in ended:
-                with self._lock:
-                    future = self._pending.pop(one.number, None)
-                if future is not None:
-                    future._settle(executor, one)
-                del future
+                self._settle(one)
 
-    def _abandon(self, executor: Executor) -> None:
+    def _settle(self, ended: _abi.Ended) -> None:
         with self._lock:
-            futures, self._pending, self._listening = list(self._pending.values()), {}, False
-        for future in futures:
-            future._settle(executor, _abi.Ended(future._number, CANCELLED, 0, "", b""))
+            future, executor = self._pending.pop(ended.number, None), self._keep
+            if not self._pending:
+                self._keep = None
+        if future is not None and executor is not None:
+            future._settle(executor, ended)
+
+    def _abandon(self) -> None:
+        with self._lock:
+            numbers, self._listening = list(self._pending), False
+        for number in numbers:
+            self._settle(_abi.Ended(number, CANCELLED, 0, "", b""))
 
     def cancel(self, number: int) -> None:
         """Ends a call; its future is settled by whoever asks."""
