@@ -273,6 +273,62 @@ def test_a_function_that_kills_its_process(pwex, f, says):
     assert npywren.get_all_results(pwex.map(myfunc, range(10))) == list(range(1, 11))
 
 
+def test_a_function_that_forks(pwex):
+    def forks():
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+        return "child" if child == 0 else "parent"
+
+    assert npywren.get_all_results(pwex.call_async(forks) for _ in range(4)) == ["parent"] * 4
+    assert pwex.call_async(myfunc, 1).result() == 2
+
+
+def test_a_function_that_closes_all_files(pwex):
+    with pytest.raises(concurrent.futures.BrokenExecutor, match="exit status 1 while it ran closerange"):
+        pwex.call_async(os.closerange, 3, 200).result(timeout=30)
+    assert pwex.call_async(myfunc, 1).result() == 2
+
+
+def test_classes_of_a_script_come_back_as_they_are(python):
+    text = """
+        import dataclasses, enum
+        import numpywren
+
+        @dataclasses.dataclass
+        class Point:
+            x: int
+
+        class Color(enum.Enum):
+            RED = 1
+
+        class MineError(Exception):
+            pass
+
+        def move(p):
+            if p.x < 0:
+                raise MineError("negative")
+            return Point(p.x + 1), Color.RED
+
+        with numpywren.local_executor(workers=1) as ex:
+            point, color = ex.call_async(move, Point(1)).result()
+            assert type(point) is Point and point.x == 2 and color is Color.RED
+            try:
+                ex.call_async(move, Point(-1)).result()
+            except MineError:
+                print("as they are")
+    """
+    assert python(text).stdout == "as they are\n"
+
+
+def test_numpywren_in_a_function(pwex):
+    def total(n):
+        with npywren.local_executor(workers=1) as ex:
+            return float(ex.sum(ex.ones((n, n))))
+
+    assert npywren.get_all_results(pwex.map(total, [2, 3])) == [4, 9]
+
+
 def test_deaths_among_many(pwex):
     def some_die(x):
         if x % 10 == 3:

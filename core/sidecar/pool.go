@@ -77,8 +77,7 @@ func (p *Pool) Do(ctx context.Context, limit time.Duration, use func(c *Conn) er
 		return log, nil
 	}
 	ended := x.hasEnded(err) // by itself, before we kill it
-	x.kill()
-	<-x.exited
+	state := x.end(ctx, ended)
 	log = x.takeLog()
 	p.forget(x)
 	switch cause := context.Cause(ctx); {
@@ -87,7 +86,7 @@ func (p *Pool) Do(ctx context.Context, limit time.Duration, use func(c *Conn) er
 	case p.isClosed():
 		return log, errClosed
 	case ended:
-		return log, &Died{State: x.state(), Log: log}
+		return log, &Died{State: state, Log: log}
 	}
 	return log, err
 }

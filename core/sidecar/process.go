@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -146,6 +148,27 @@ func (x *process) close() {
 // hasEnded says whether an error on the pipes is that the process is gone, or going.
 func (x *process) hasEnded(err error) bool {
 	return !x.alive() || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE)
+}
+
+// grace is how long a process that has closed its pipes may take to end by itself, which tells more than being killed.
+const grace = time.Second
+
+// end makes sure that the process is gone, and tells how that came. ending says that it seems to be ending by itself.
+func (x *process) end(ctx context.Context, ending bool) (state string) {
+	if ending {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-x.exited:
+			x.kill()
+			return x.state()
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+	}
+	x.kill()
+	<-x.exited
+	return "its pipes closed, and was killed"
 }
 
 // state is how the process ended.

@@ -77,6 +77,13 @@ func peer(s string) {
 			fmt.Fprint(os.Stderr, "hanging\n")
 			_ = x.Send(q, 0, nil)
 			select {}
+		case "deaf": // closes its pipes and goes on
+			_ = os.Stdout.Close()
+			select {}
+		case "slow": // to end
+			_ = os.Stdout.Close()
+			time.Sleep(100 * time.Millisecond)
+			os.Exit(5)
 		case "child": // which holds our pipes and outlives us, if it may
 			c := exec.Command("sleep", "1000")
 			c.Stdout, c.Stderr = os.Stdout, os.Stderr
@@ -196,13 +203,14 @@ func TestLogs(t *testing.T) {
 
 func TestDeath(t *testing.T) {
 	p := newPool(t, "serve", 1)
-	for _, how := range []string{"exit", "half"} {
+	for how, says := range map[string]string{"exit": "exit status 3", "half": "exit status 0", "slow": "exit status 5", "deaf": "its pipes closed"} {
 		log, err := p.Do(context.Background(), 0, func(c *Conn) error {
 			_, _, err := ask(c, how, "")
 			return err
 		})
 		var died *Died
 		require.ErrorAs(t, err, &died)
+		require.Contains(t, died.State, says)
 		if how == "exit" {
 			require.Equal(t, "last words\n", log)
 			require.EqualError(t, died.While("f"), "the Python process ended with exit status 3 while it ran f; it printed:\n  last words")

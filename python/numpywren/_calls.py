@@ -45,12 +45,15 @@ def pickled_function(f: Callable[..., Any]) -> tuple[str, bytes, _pickle.Files]:
         raise TypeError(f"f is {f!r}: a function was expected")
     name = name_of(f)
     try:
-        with _by_value(sys.modules.get(getattr(f, "__module__", None) or "")):
+        with _by_value(sys.modules.get(getattr(getattr(f, "func", f), "__module__", None) or "")):
             data, files = _pickle.function(f)
     except Exception as e:
         raise TypeError(f"the function {name} cannot be pickled: {e}") from e
     plain = re.sub(r"[^A-Za-z0-9_.]", "", name)[-64:] or "function"
     return f"{plain}-{hashlib.sha256(data).hexdigest()[:32]}", data, files
+
+
+_registering = threading.Lock()  # what cloudpickle is told, it is told for all threads
 
 
 @contextlib.contextmanager
@@ -59,11 +62,12 @@ def _by_value(module: ModuleType | None) -> Iterator[None]:
     if module is None or module.__name__ == "__main__" or _importable(module):
         yield
         return
-    cloudpickle.register_pickle_by_value(module)
-    try:
-        yield
-    finally:
-        cloudpickle.unregister_pickle_by_value(module)
+    with _registering:
+        cloudpickle.register_pickle_by_value(module)
+        try:
+            yield
+        finally:
+            cloudpickle.unregister_pickle_by_value(module)
 
 
 def _importable(module: ModuleType) -> bool:

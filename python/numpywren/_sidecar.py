@@ -105,6 +105,7 @@ class Server:
     def __init__(self, requests: io.BufferedReader[Any], replies: io.BufferedWriter[Any]) -> None:
         self._in, self._out = requests, replies
         self._functions: dict[str, Function] = {}
+        self._pid = os.getpid()
 
     def run(self) -> None:
         self._send({"protocol": PROTOCOL, "python": sys.version.split()[0], "version": _version()}, [])
@@ -121,6 +122,8 @@ class Server:
         return data
 
     def _send(self, head: dict[str, Any], body: _pickle.Pieces) -> None:
+        if os.getpid() != self._pid:  # a child that the function forked came back from it: the answer is its parent's
+            os._exit(0)
         text = json.dumps(head).encode()
         self._out.write(_PREFIX.pack(len(text), _pickle.size(body)) + text)
         for piece in body:
