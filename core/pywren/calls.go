@@ -140,10 +140,11 @@ func Run(ctx context.Context, s *blob.Store, p *sidecar.Pool, id string) (Result
 			return err
 		}
 		r.Size, r.Log, r.Seconds = size, conn.Log(), time.Since(started).Seconds()
-		stored = putResult(ctx, s, id, r, func(w io.Writer) error {
-			_, err := io.CopyN(w, body, size)
+		write, err := payloadOf(body, size)
+		if err != nil {
 			return err
-		})
+		}
+		stored = putResult(ctx, s, id, r, write)
 		if done = stored == nil; done { // of a result that was there already, and won
 			_, err = io.Copy(io.Discard, body)
 		}
@@ -163,6 +164,27 @@ func Run(ctx context.Context, s *blob.Store, p *sidecar.Pool, id string) (Result
 		return r, errors.Join(stored, err)
 	}
 	return r, putResult(ctx, s, id, r, func(io.Writer) error { return nil })
+}
+
+// payloadOf gives what writes a result that comes on a pipe. A store may ask for it again, to try again: one that is small is in
+// memory for that; a large one goes straight through, and then the call has to be run again.
+func payloadOf(body io.Reader, size int64) (write func(io.Writer) error, err error) {
+	if size <= inline {
+		p := make([]byte, size)
+		if _, err := io.ReadFull(body, p); err != nil {
+			return nil, err
+		}
+		return Body{p}.write, nil
+	}
+	begun := false
+	return func(w io.Writer) error {
+		if begun {
+			return errs.New(errs.OS, "the store wants a result of %d bytes again, which is gone", size)
+		}
+		begun = true
+		_, err := io.CopyN(w, body, size)
+		return err
+	}, nil
 }
 
 // putResult ends a call. The first result stays.

@@ -212,6 +212,17 @@ func TestNotDone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Returned, r.State)
 
+	again := blob.New(twice{blobDriver{s}})
+	require.NoError(t, PutCall(ctx, s, "5", Call{Function: "upper-00"}, Body{[]byte("abc")}))
+	_, err = Run(ctx, again, p, "5")
+	require.NoError(t, err)
+	require.Equal(t, "ABC", payload(t, s, "5"))
+	require.NoError(t, PutCall(ctx, s, "6", Call{Function: "upper-00"}, Body{make([]byte, inline+1)}))
+	_, err = Run(ctx, again, p, "6")
+	require.ErrorContains(t, err, "which is gone")
+	_, err = Run(ctx, s, p, "6")
+	require.NoError(t, err)
+
 	require.NoError(t, PutCall(ctx, s, "4", Call{Function: "hang-00"}, nil))
 	ended, cancel := context.WithCancelCause(ctx)
 	why := errors.New("why")
@@ -237,6 +248,16 @@ func (d blobDriver) Stat(ctx context.Context, key string) (blob.Attr, error) {
 func (d blobDriver) Delete(ctx context.Context, key string) error { return d.s.Delete(ctx, key) }
 func (d blobDriver) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return d.s.List(ctx, prefix)
+}
+
+// twice is a store that fails when all bytes are there, and tries once more.
+type twice struct{ blobDriver }
+
+func (d twice) Put(ctx context.Context, key string, size int64, write func(io.Writer) error, opts blob.PutOptions) error {
+	if err := write(io.Discard); err != nil {
+		return err
+	}
+	return d.blobDriver.Put(ctx, key, size, write, opts)
 }
 
 // failing is a store without room.
