@@ -2,10 +2,11 @@ package pywren
 
 import (
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"slices"
+	"strings"
+	"sync"
 
 	"numpywren/core/blob"
 )
@@ -13,68 +14,108 @@ import (
 // inline is the size up to which objects are small.
 const inline = 64 << 10
 
-// spill is a driver of two: small objects, of which there are many, are in memory, and large ones elsewhere.
-type spill struct{ small, large blob.Driver }
+// spill is a driver of two: small objects, of which there are many, are in memory, and large ones elsewhere. It has the other
+// driver to itself, and knows without asking it what is there.
+type spill struct {
+	small, large blob.Driver
 
-// NewSpill is a Store for the calls of one process: what is small stays in memory, what is large goes to the driver.
+	mu   sync.RWMutex
+	keys map[string]struct{} // of large
+}
+
+// NewSpill is a Store for the calls of one process: what is small stays in memory, what is large goes to the driver, which
+// nobody else uses.
 func NewSpill(large blob.Driver) *blob.Store { return blob.New(SpillDriver(large)) }
 
 // SpillDriver is the driver of NewSpill.
-func SpillDriver(large blob.Driver) blob.Driver { return spill{blob.MemoryDriver(), large} }
+func SpillDriver(large blob.Driver) blob.Driver {
+	return &spill{small: blob.MemoryDriver(), large: large, keys: map[string]struct{}{}}
+}
 
-// of is the driver that has the object, or the one for large ones when there is none.
-func (s spill) of(ctx context.Context, key string) blob.Driver {
-	if _, err := s.small.Stat(ctx, key); err == nil {
-		return s.small
+// isLarge says whether the object is with the large ones.
+func (s *spill) isLarge(key string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, ok := s.keys[key]
+	return ok
+}
+
+func (s *spill) note(key string, large bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if large {
+		s.keys[key] = struct{}{}
+	} else {
+		delete(s.keys, key)
 	}
-	return s.large
 }
 
-func (s spill) Get(ctx context.Context, key string) (io.ReadCloser, error) {
-	return s.of(ctx, key).Get(ctx, key)
-}
-
-func (s spill) Stat(ctx context.Context, key string) (blob.Attr, error) {
-	return s.of(ctx, key).Stat(ctx, key)
-}
-
-// Put writes the object where its size belongs, and removes one that was at the other place. A creator among several that want
-// no other looks at both; where sizes differ so much two may win, and the small one is the one that is read.
-func (s spill) Put(ctx context.Context, key string, size int64, write func(io.Writer) error, opts blob.PutOptions) error {
-	to, other := s.small, s.large
-	if size > inline {
-		to, other = s.large, s.small
+func (s *spill) of(key string) blob.Driver {
+	if s.isLarge(key) {
+		return s.large
 	}
-	switch _, err := other.Stat(ctx, key); {
-	case err == nil && opts.IfNoneMatch:
+	return s.small
+}
+
+func (s *spill) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	return s.of(key).Get(ctx, key)
+}
+
+func (s *spill) Stat(ctx context.Context, key string) (blob.Attr, error) {
+	return s.of(key).Stat(ctx, key)
+}
+
+// Put writes the object where its size belongs, and removes one that was at the other place. Of several creators of one object,
+// a small and a large one, who come at the same moment, two may win: no result of a call is made twice in one process.
+func (s *spill) Put(ctx context.Context, key string, size int64, write func(io.Writer) error, opts blob.PutOptions) error {
+	was := s.isLarge(key)
+	if size <= inline && !was {
+		return s.small.Put(ctx, key, size, write, opts)
+	}
+	if _, err := s.of(key).Stat(ctx, key); err == nil && opts.IfNoneMatch {
 		return blob.ErrExists
-	case err != nil && !errors.Is(err, blob.ErrNotExist):
-		return err
-	case err != nil:
-		return to.Put(ctx, key, size, write, opts)
 	}
-	if err := to.Put(ctx, key, size, write, opts); err != nil {
+	if size <= inline {
+		if err := s.small.Put(ctx, key, size, write, opts); err != nil {
+			return err
+		}
+		s.note(key, false)
+		return s.large.Delete(ctx, key)
+	}
+	if err := s.large.Put(ctx, key, size, write, opts); err != nil {
 		return err
 	}
-	return other.Delete(ctx, key)
+	s.note(key, true)
+	return s.small.Delete(ctx, key)
 }
 
-func (s spill) Delete(ctx context.Context, key string) error {
-	return errors.Join(s.small.Delete(ctx, key), s.large.Delete(ctx, key))
+func (s *spill) Delete(ctx context.Context, key string) error {
+	if s.isLarge(key) {
+		s.note(key, false)
+		if err := s.large.Delete(ctx, key); err != nil {
+			return err
+		}
+	}
+	return s.small.Delete(ctx, key)
 }
 
-func (s spill) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+func (s *spill) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		var keys []string
-		for _, d := range []blob.Driver{s.small, s.large} {
-			for key, err := range d.List(ctx, prefix) {
-				if err != nil {
-					yield("", err)
-					return
-				}
+		for key, err := range s.small.List(ctx, prefix) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			keys = append(keys, key)
+		}
+		s.mu.RLock()
+		for key := range s.keys {
+			if strings.HasPrefix(key, prefix) {
 				keys = append(keys, key)
 			}
 		}
+		s.mu.RUnlock()
 		slices.Sort(keys)
 		for _, key := range slices.Compact(keys) {
 			if !yield(key, nil) {
