@@ -766,6 +766,30 @@ def test_pyblock_needs_a_function(pwex):
         pwex._apply("map_blocks", [A], function="f-0123456789abcdef", dtype="float64").numpy()
 
 
+def test_a_forked_child_does_not_wait_for_ever(python):
+    text = """
+        import os, time, warnings
+        import numpywren
+        warnings.simplefilter("ignore")
+        ex = numpywren.local_executor(workers=1)
+        done, never = ex.call_async(abs, -1), ex.call_async(time.sleep, 1000)
+        done.result()
+        waiting = ex.map(abs, [1])
+        child = os.fork()
+        if child == 0:
+            said = int(done.result() == 1)
+            for call in (waiting[0].result, waiting[0].exception, lambda: numpywren.wait(waiting), lambda: ex.map(abs, [1])):
+                try:
+                    call()
+                except RuntimeError as e:
+                    said += "forked child" in str(e)
+            os._exit(said)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 5, status
+    """
+    python(text, timeout=30)
+
+
 def test_futures_are_not_pickled(pwex):
     with pytest.raises(TypeError):
         pickle.dumps(pwex.call_async(myfunc, 1))

@@ -60,6 +60,7 @@ class Future(concurrent.futures.Future[T]):
 
     def result(self, timeout: float | None = None) -> T:
         """What the function returned; waits for it, at most `timeout` seconds, and then raises TimeoutError."""
+        self._refuse_fork()
         value: Any = super().result(timeout)
         if isinstance(value, Payload):
             with self._condition:
@@ -68,6 +69,16 @@ class Future(concurrent.futures.Future[T]):
                 value = self._result
         out: T = value
         return out
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """What the function raised, or None; waits for it like `result`."""
+        self._refuse_fork()
+        return super().exception(timeout)
+
+    def _refuse_fork(self) -> None:
+        """Raises an error in a forked child, where nobody would ever hear of the call."""
+        if not self.done():
+            self._calls.running(self._number)
 
     def _unpickled(self, payload: Payload) -> Any:
         try:
@@ -148,7 +159,12 @@ def wait(futures: Iterable[Future[Any]], timeout: float | None = None, return_wh
     that is done, or that raised. Gives a named tuple of two sets, `done` and `not_done`."""
     if return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
         raise ValueError(f"return_when is {return_when!r}: ALL_COMPLETED, FIRST_COMPLETED or FIRST_EXCEPTION were expected")
-    return DoneAndNotDone(*concurrent.futures.wait(list(futures), timeout, return_when))  # type: ignore[arg-type]
+    listed = list(futures)
+    for future in listed:
+        if isinstance(future, Future) and not future.done():
+            future._refuse_fork()
+            break
+    return DoneAndNotDone(*concurrent.futures.wait(listed, timeout, return_when))  # type: ignore[arg-type]
 
 
 def get_all_results(futures: Iterable[Future[T]]) -> list[T]:
