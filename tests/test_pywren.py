@@ -367,10 +367,10 @@ def gone(pid):
 
 def test_a_time_limit(pwex):
     started = time.monotonic()
-    futures = pwex.map(lambda x: forever() if x == 1 else x, range(3), time_limit=0.3)
+    futures = pwex.map(lambda x: forever() if x == 1 else x, range(3), time_limit=1)
     assert futures[0].result() == 0
     assert futures[2].result() == 2
-    with pytest.raises(TimeoutError, match=r"lambda.* ran longer than its time limit of 0.3 seconds"):
+    with pytest.raises(TimeoutError, match=r"lambda.* ran longer than its time limit of 1 seconds"):
         futures[1].result()
     assert time.monotonic() - started < 30
     for wrong in (0, -1, float("nan")):
@@ -509,7 +509,7 @@ INTERRUPTED = """
         {call}
         print("was not interrupted")
     except KeyboardInterrupt:
-        assert 0.3 < time.monotonic() - started < 2
+        assert 0.3 < time.monotonic() - started < 5
         for future in futures:
             future.cancel()
         assert ex.call_async(abs, -2).result() == 2
