@@ -43,6 +43,7 @@ func report(out *C.npw_error, err error) C.npw_status {
 
 // The numbers of errs and of the header are the same; these constants overflow, and do not compile, when they are not.
 const (
+	_ = uint(errs.Function-C.NPW_FUNCTION) + uint(C.NPW_FUNCTION-errs.Function)
 	_ = uint(errs.Internal-C.NPW_INTERNAL) + uint(C.NPW_INTERNAL-errs.Internal)
 	_ = uint(errs.Unsupported-C.NPW_UNSUPPORTED) + uint(C.NPW_UNSUPPORTED-errs.Unsupported)
 	_ = uint(errs.Cancelled-C.NPW_CANCELLED) + uint(C.NPW_CANCELLED-errs.Cancelled)

@@ -21,7 +21,7 @@ import (
 func TestSymbols(t *testing.T) {
 	header, script, guard := read(t, "numpywren.h"), read(t, "symbols.so"), read(t, "guard.c")
 	declared := found(header, `(?m)^NPW_API [^;(]*?(npw_\w+)\(`)
-	require.Len(t, declared, 27)
+	require.Len(t, declared, 31)
 	require.Equal(t, declared, found(script, `(?m)^\s+(npw_\w+);$`))
 	require.Equal(t, declared, found(guard, `(?m)^[a-z][^=;(]*?(npw_\w+)\(`))
 	for _, name := range declared {
@@ -34,12 +34,12 @@ func TestSymbols(t *testing.T) {
 // TestStatus holds the header's numbers against errs, by name.
 func TestStatus(t *testing.T) {
 	kinds := []string{"OK", "VALUE", "TYPE", "INDEX", "KEY", "LINALG", "MEMORY", "OS", "NOT_FOUND", "EXISTS", "CLOSED", "CANCELLED",
-		"UNSUPPORTED", "INTERNAL"}
+		"UNSUPPORTED", "INTERNAL", "FUNCTION"}
 	header := read(t, "numpywren.h")
 	for number, name := range kinds {
 		require.Regexp(t, fmt.Sprintf(`NPW_%s = %d\b`, name, number), header)
 	}
-	require.EqualValues(t, errs.Internal, len(kinds)-1)
+	require.EqualValues(t, errs.Function, len(kinds)-1)
 }
 
 func read(t *testing.T, file string) string {

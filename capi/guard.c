@@ -121,3 +121,32 @@ npw_status npw_job_progress(npw_handle job, char **json, npw_error *error) {
 }
 
 npw_status npw_job_free(npw_handle job, npw_error *error) { ENTER(goJobFree(job, error)); }
+
+npw_status npw_put_function(npw_handle executor, const char *key, const npw_bytes *pieces, int32_t n, npw_error *error) {
+  ENTER(goPutFunction(executor, (char *)key, (npw_bytes *)pieces, n, error));
+}
+
+npw_status npw_call(npw_handle executor, const char *call, const npw_bytes *pieces, const int32_t *counts, int32_t n,
+                    int64_t *first, npw_error *error) {
+  ENTER(goCall(executor, (char *)call, (npw_bytes *)pieces, (int32_t *)counts, n, first, error));
+}
+
+npw_status npw_calls_ended(npw_handle executor, int32_t timeout_ms, void **records, int64_t *size, npw_error *error) {
+  ENTER(goCallsEnded(executor, timeout_ms, records, size, error));
+}
+
+npw_status npw_call_read(npw_handle executor, int64_t number, void *data, int64_t size, npw_error *error) {
+  ENTER(goCallRead(executor, number, data, size, error));
+}
+
+npw_status npw_call_running(npw_handle executor, int64_t number, int32_t *running, npw_error *error) {
+  ENTER(goCallRunning(executor, number, running, error));
+}
+
+npw_status npw_call_cancel(npw_handle executor, int64_t number, int32_t *cancelled, npw_error *error) {
+  ENTER(goCallCancel(executor, number, cancelled, error));
+}
+
+npw_status npw_call_forget(npw_handle executor, int64_t number, npw_error *error) {
+  ENTER(goCallForget(executor, number, error));
+}

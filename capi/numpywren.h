@@ -13,7 +13,7 @@
  *             which cancels what still runs and waits until nothing touches the caller's buffers.
  * Fork        A forked child has none of its parent's threads. There every function returns NPW_CLOSED without entering
  *             Go (spawn and forkserver work).
- * Since       Everything here is since ABI 1.
+ * Since       Everything here is since ABI 1, unless it says otherwise.
  */
 #ifndef NUMPYWREN_H
 #define NUMPYWREN_H
@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define NPW_ABI_VERSION 1
+#define NPW_ABI_VERSION 2
 
 #if defined(__GNUC__)
 #define NPW_API __attribute__((visibility("default")))
@@ -48,7 +48,9 @@ typedef enum npw_status {
   NPW_CLOSED = 10,      /* use after close, or in a forked child [RuntimeError] */
   NPW_CANCELLED = 11,   /* the job was cancelled */
   NPW_UNSUPPORTED = 12, /* not done by this version [NotImplementedError] */
-  NPW_INTERNAL = 13     /* a bug of numpywren [RuntimeError] */
+  NPW_INTERNAL = 13,    /* a bug of numpywren [RuntimeError] */
+  NPW_FUNCTION = 14     /* since ABI 2: a function of the caller's failed in its process; what it printed as a traceback
+                         * follows in the message after an empty line [RuntimeError] */
 } npw_status;
 
 typedef uint64_t npw_handle;
@@ -79,8 +81,9 @@ NPW_API void npw_free(void *memory);
 /* ---- Executors -------------------------------------------------------------------------------------------------- */
 
 /* Opens an executor. config is a JSON object {"workers", "memory_limit", "path", "scratch", "retain",
- * "pipeline_width"}, and for one whose programs run elsewhere {"storage", "queue", "region", "function", "max_workers",
- * "worker_memory", "factor", "budget"}: all optional, null or absent means the default, other keys are NPW_VALUE. */
+ * "pipeline_width", "python"}, and for one whose programs run elsewhere {"storage", "queue", "region", "function",
+ * "max_workers", "worker_memory", "factor", "budget"}: all optional, null or absent means the default, other keys are
+ * NPW_VALUE. "python", since ABI 2, is the interpreter in which the caller's functions run; it has numpywren. */
 NPW_API npw_status npw_open(const char *config, npw_handle *executor, npw_error *error);
 /* Cancels the executor's jobs, waits for them, removes its scratch files and frees the handle. Its arrays and jobs
  * remain handles to be freed; using them otherwise is NPW_CLOSED. */
@@ -157,6 +160,49 @@ NPW_API npw_status npw_job_cancel(npw_handle job, npw_error *error);
 /* A JSON object {"done", "total", "unit", "seconds", "flops", "kernel_seconds", "bytes_read", "bytes_written"}. */
 NPW_API npw_status npw_job_progress(npw_handle job, char **json, npw_error *error);
 NPW_API npw_status npw_job_free(npw_handle job, npw_error *error);
+
+/* ---- Calls of Python functions, since ABI 2 ---------------------------------------------------------------------- */
+
+/* Functions run in processes of the executor ("python" of npw_open), which are started when they are needed and reused.
+ * What is pickled is opaque here: the caller and python/numpywren/_sidecar.py agree on it. */
+
+/* Bytes in the caller's memory, read before the function that takes them returns. */
+typedef struct npw_bytes {
+  const void *data; /* may be NULL when size is 0 */
+  int64_t size;
+} npw_bytes;
+
+/* Keeps a pickled function, given in n pieces, under a key, "name-hex digits", that names its bytes: a key that is there
+ * already keeps what it has. npw_call and the operation "map_blocks" of npw_apply (params "function": key, "dtype") refer
+ * to it. It is kept until npw_close. */
+NPW_API npw_status npw_put_function(npw_handle executor, const char *key, const npw_bytes *pieces, int32_t n,
+                                    npw_error *error);
+/* Starts n calls. call is a JSON object {"function": key, "name": for messages, "time_limit": seconds, 0 or absent for
+ * none}. pieces has the pickled arguments: counts[0] pieces for the first call, then counts[1], and so on. The calls have
+ * the numbers *first, *first + 1, …, unique in the executor. */
+NPW_API npw_status npw_call(npw_handle executor, const char *call, const npw_bytes *pieces, const int32_t *counts,
+                            int32_t n, int64_t *first, npw_error *error);
+/* Waits until calls ended, at most timeout_ms (0 to 60000), and tells of each once. *records is a block of *size bytes
+ * that the caller frees with npw_free, NULL when nothing ended; it has for each call, little-endian and without padding,
+ *   int64 number
+ *   int32 state: 1 returned, 2 raised, 3 its process died, 4 its time limit was over, 5 it could not be run, 6 cancelled
+ *   int32 kept
+ *   int64 bytes of the log, int64 bytes of the payload
+ *   the log: what it printed, UTF-8; of much, the end
+ *   the payload: pickled for the states 1 and 2, else a message in UTF-8.
+ * If kept is 1 the payload is not there, but can be read with npw_call_read until npw_call_forget; if it is 0 the call
+ * is forgotten. NPW_CLOSED once the executor is closed. One thread may wait at a time. */
+NPW_API npw_status npw_calls_ended(npw_handle executor, int32_t timeout_ms, void **records, int64_t *size,
+                                   npw_error *error);
+/* Reads the payload of a call that is kept into data, which has the size that npw_calls_ended said. */
+NPW_API npw_status npw_call_read(npw_handle executor, int64_t number, void *data, int64_t size, npw_error *error);
+/* *running says whether the call is being run now: neither waiting nor over. */
+NPW_API npw_status npw_call_running(npw_handle executor, int64_t number, int32_t *running, npw_error *error);
+/* Ends a call; the process of one that runs is killed. *cancelled is 0 when it was over already. npw_calls_ended tells of
+ * it. */
+NPW_API npw_status npw_call_cancel(npw_handle executor, int64_t number, int32_t *cancelled, npw_error *error);
+/* Lets go of a call and its result. One that is not over is cancelled. A number that means nothing is no failure. */
+NPW_API npw_status npw_call_forget(npw_handle executor, int64_t number, npw_error *error);
 
 #ifdef __cplusplus
 }

@@ -21,6 +21,7 @@ type Config struct {
 	Scratch       string `json:"scratch"`      // the folder below which tiles go when memory is short
 	Retain        string `json:"retain"`       // "all" (the default with Path) or "results"
 	PipelineWidth int    `json:"pipeline_width"`
+	Python        string `json:"python"` // the interpreter of the user's functions; by default python3
 
 	// Of an executor whose programs run elsewhere.
 	Storage      string  `json:"storage,omitempty"`       // "s3://bucket/prefix", or a folder that all workers see; "" runs programs here

@@ -11,7 +11,9 @@ import (
 	"numpywren/core/errs"
 	"numpywren/core/fleet"
 	"numpywren/core/matrix"
+	"numpywren/core/pywren"
 	"numpywren/core/runtime"
+	"numpywren/core/sidecar"
 )
 
 // Executor is the memory, the stores and the workers of one session. It is safe for concurrent use.
@@ -28,6 +30,10 @@ type Executor struct {
 	cancel  context.CancelFunc
 	serial  atomic.Int64
 	plans   planCache
+
+	sidecars *sidecar.Pool // the processes of calls and blocks
+	calls    *pywren.Runner
+	blocks   *pywren.Blocks
 
 	mu     sync.Mutex
 	closed bool
@@ -78,6 +84,7 @@ func Open(cfg Config) (*Executor, error) {
 	if cfg.Queue == queueMemory {
 		e.host()
 	}
+	e.openCalls()
 	return e, nil
 }
 
@@ -92,10 +99,12 @@ func (e *Executor) Close() error {
 	e.closed = true
 	e.mu.Unlock()
 	e.cancel()
+	e.calls.Close()
 	e.jobs.Wait()
 	if e.fleet != nil {
 		_ = e.fleet.Queue.Close()
 	}
+	e.sidecars.Close()
 	e.mu.Lock()
 	var all []*stored
 	for s := range e.live {

@@ -31,6 +31,8 @@ var layers = []layer{
 	{"core/queue/sqs", []string{"core/cloud", "core/queue"}},
 	{"core/matrix", []string{"core/grid", "core/tile", "core/blob"}},
 	{"core/kernel", []string{"core/tile"}},
+	{"core/sidecar", none},
+	{"core/pywren", []string{"core/tile", "core/blob", "core/sidecar"}},
 	{"core/lambdapack", []string{"core/affine", "core/grid"}},
 	{"core/programs", []string{"core/lambdapack"}},
 	{"core/expr", []string{"core/grid", "core/lambdapack", "core/programs"}},

@@ -154,7 +154,7 @@ func (e *Executor) runProgram(ctx context.Context, j *Job, nodes []*expr.Node, w
 	if e.elsewhere(p, matrices) {
 		err = e.runFleet(ctx, j, p, matrices, outs)
 	} else {
-		run := e.rt.Start(ctx, p.plan, matrices, runtime.Options{Retain: e.retention(), Resume: e.durable != nil})
+		run := e.rt.Start(ctx, p.plan, matrices, runtime.Options{Retain: e.retention(), Resume: e.durable != nil, Block: e.blocks.Block})
 		j.runs(run)
 		<-run.Done()
 		err = run.Err()

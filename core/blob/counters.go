@@ -13,6 +13,9 @@ type Counters struct {
 	Retries                           int64
 }
 
+// Add is both together.
+func (c Counters) Add(o Counters) Counters { return c.Sub(Counters{}.Sub(o)) }
+
 // Sub is what happened since an earlier reading.
 func (c Counters) Sub(before Counters) Counters {
 	return Counters{

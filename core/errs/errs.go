@@ -25,6 +25,7 @@ const (
 	Cancelled        // KeyboardInterrupt's way through Go
 	Unsupported      // NotImplementedError
 	Internal         // RuntimeError: our bug
+	Function         // RuntimeError: a function of the user's failed; the traceback follows after an empty line
 )
 
 // Error is a failure with its kind. Msg says what, where, and what to change.

@@ -54,6 +54,12 @@ var goldens = map[string]func(t *testing.T) []*Node{
 		d := apply(t, "add", nil, apply(t, "add", nil, a, xyt), apply(t, "transpose", nil, b))
 		return []*Node{apply(t, "argmin", dict{"axis": int64(0)}, d)}
 	},
+	"mapped": func(t *testing.T) []*Node {
+		x := matrix(t, "X", float64Type, ints(1000, 300), ints(256, 100))
+		row := matrix(t, "Row", float32Type, ints(300), ints(64))
+		m := apply(t, "map_blocks", dict{"function": "f-0123456789abcdef", "dtype": float32Type}, x, row)
+		return []*Node{apply(t, "sum", dict{"axis": int64(0), "keepdims": true}, m), apply(t, "transpose", nil, m)}
+	},
 	"norms": func(t *testing.T) []*Node {
 		x := matrix(t, "X", float32Type, ints(1000, 300), ints(256, 100))
 		return []*Node{apply(t, "norm", nil, x), apply(t, "norm", dict{"ord": int64(1)}, x), apply(t, "norm", dict{"ord": "inf"}, x),

@@ -49,6 +49,9 @@ type Args struct {
 	// Share calls piece(0) … piece(n-1), each once, on any goroutines, and returns when all are done; nil: this goroutine does
 	// them all. Only some kernels have pieces.
 	Share func(n int, piece func(k int))
+
+	// Block, for pyblock alone, applies a function of the user's, known by its key; nil where there are none.
+	Block func(key string, in []*tile.Tile, out *tile.Tile) error
 }
 
 // Ew is an elementwise expression in place of an operand: what ew(Expr, …, dtype=DType) would give.

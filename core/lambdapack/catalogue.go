@@ -40,6 +40,7 @@ var elementKernels = []Signature{
 		Attrs: []AttrSpec{{"op", "sum", []string{"sum", "prod", "min", "max", "any", "all"}}, {"axis", "", nil}}},
 	{Name: "argpart", Params: "t a+", InPlace: -1, shape: reduceShape, dtype: pairDType, flops: perOperand,
 		Attrs: []AttrSpec{{"op", "min", minMax}, {"axis", "", nil}}},
+	{Name: "pyblock", Params: "s t+", InPlace: -1, shape: broadcastShape, dtype: attrDType, Attrs: []AttrSpec{{"dtype", "float64", nil}}},
 	{Name: "argindex", Params: "t", InPlace: -1, shape: firstShape, dtype: fixedDType("int64")},
 }
 

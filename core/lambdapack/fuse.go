@@ -199,7 +199,7 @@ type reader struct {
 
 // passing are the kernels that may compute their operand instead of reading it: those that look at each element once.
 var passing = map[string]bool{"ew": true, "reduce": true, "argpart": true, "argindex": true, "copy": true, "squeeze": true, "expand": true,
-	"tri": true, "diagpart": true, "diagm": true}
+	"tri": true, "diagpart": true, "diagm": true, "pyblock": true}
 
 // combining are the reducers that may compute their operands.
 var combining = map[string]bool{"sum": true, "min": true, "max": true, "argmerge": true}
@@ -301,11 +301,12 @@ var (
 	// drawn are those that reductions and layouts may compute; others, LAPACK's and users', only elementwise kernels do.
 	drawn = map[string]bool{"ew": true, "reduce": true, "argpart": true, "argindex": true, "copy": true, "squeeze": true, "expand": true,
 		"tri": true, "diagpart": true, "diagm": true, "sum": true, "min": true, "max": true, "argmerge": true, "assemble": true, "gemm": true,
-		"full": true, "eye": true, "uniform": true, "normal": true, "arange": true}
+		"full": true, "eye": true, "uniform": true, "normal": true, "arange": true, "pyblock": true}
 
-	// partial results are small, and what they are made of is large: the tasks that make them can run side by side.
+	// partial results are small, and what they are made of is large; a user's function may be slow: the tasks that make them can
+	// run side by side.
 	partial = map[string]bool{"reduce": true, "argpart": true, "diagpart": true, "sum": true, "min": true, "max": true, "argmerge": true,
-		"assemble": true}
+		"assemble": true, "pyblock": true}
 )
 
 // welcome says whether the producer's kind fits the place.

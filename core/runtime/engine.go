@@ -20,15 +20,19 @@ type Engine struct {
 	plan     *lambdapack.Plan
 	matrices []*matrix.BigMatrix // by the plan's numbers; nil for those that are all aliases
 	counted  []bool              // matrices whose tiles go after their last reader
+	block    BlockFunc
 
 	flops   atomic.Int64
 	kernels atomic.Int64 // nanoseconds
 }
 
+// BlockFunc applies a function of the user's, known by its key, to tiles, until ctx ends.
+type BlockFunc func(ctx context.Context, key string, in []*tile.Tile, out *tile.Tile) error
+
 // NewEngine makes an Engine. matrices are the plan's own, by number: those of inputs hold their tiles, the others get them. The
-// caller keeps them while the Engine is used.
-func (r *Runtime) NewEngine(plan *lambdapack.Plan, matrices []*matrix.BigMatrix) *Engine {
-	x := &Engine{rt: r, plan: plan, matrices: matrices}
+// caller keeps them while the Engine is used. With a nil block, programs with functions of the user's fail.
+func (r *Runtime) NewEngine(plan *lambdapack.Plan, matrices []*matrix.BigMatrix, block BlockFunc) *Engine {
+	x := &Engine{rt: r, plan: plan, matrices: matrices, block: block}
 	for k, m := range matrices {
 		x.counted = append(x.counted, plan.Matrices[k].Role == lambdapack.RoleTemp && m != nil && !m.Durable && !m.Complete)
 	}
@@ -157,16 +161,19 @@ func (x *Engine) timed(f func() error) error {
 	return err
 }
 
-// failure gives an arithmetic failure the task's name.
+// failure gives an arithmetic failure, and one of a function of the user's, the task's name.
 func (x *Engine) failure(t lambdapack.Task, err error) error {
+	place := ""
+	for out := range x.plan.Writes(t) {
+		place = ", tile " + x.plan.TileName(out)
+		break
+	}
 	var numerical *kernel.Numerical
 	if errors.As(err, &numerical) {
-		place := ""
-		for out := range x.plan.Writes(t) {
-			place = ", tile " + x.plan.TileName(out)
-			break
-		}
 		return errs.New(errs.LinAlg, "%w, in task %s%s", numerical, x.plan.TaskName(t), place)
+	}
+	if errs.KindOf(err) == errs.Function {
+		return errs.New(errs.Function, "task %s%s: %w", x.plan.TaskName(t), place, err)
 	}
 	return errs.New(errs.KindOf(err), "task %s of %s: %w", x.plan.TaskName(t), x.plan.Name, err)
 }

@@ -238,6 +238,9 @@ func (e *evaluation) operands(c *lambdapack.Call) ([]value, error) {
 // args is the call's scalars at this point of the loops, without its tiles.
 func (e *evaluation) args(c *lambdapack.Call) *kernel.Args {
 	a := &kernel.Args{Attrs: c.Attrs}
+	if block := e.engine.block; block != nil {
+		a.Block = func(key string, in []*tile.Tile, out *tile.Tile) error { return block(e.ctx, key, in, out) }
+	}
 	for _, arg := range c.Args {
 		switch arg := arg.(type) {
 		case *lambdapack.AxisRef:

@@ -46,6 +46,9 @@ type Job struct {
 type Options struct {
 	Retain scheduler.Retention
 	Resume bool // tiles of durable matrices may be there from an earlier run
+
+	// Block applies a function of the user's to tiles, until ctx ends; nil: programs with such are refused.
+	Block BlockFunc
 }
 
 // rootBatch is how many tasks without parents are on the queue at a time, at most: they are enumerated when there is room.
@@ -55,7 +58,7 @@ const rootBatch = 1 << 14
 // them until the job is finished.
 func (r *Runtime) Start(ctx context.Context, plan *lambdapack.Plan, matrices []*matrix.BigMatrix, opt Options) *Job {
 	j := &Job{
-		Engine: r.NewEngine(plan, matrices), opt: opt, total: plan.NumTasks(), queue: queue.NewMemory(queue.MemoryOptions{}),
+		Engine: r.NewEngine(plan, matrices, opt.Block), opt: opt, total: plan.NumTasks(), queue: queue.NewMemory(queue.MemoryOptions{}),
 		finished: make(chan struct{}), written: tilesOf(plan), claimed: tasksOf(plan),
 		missing: map[lambdapack.Task]lambdapack.Tile{}, started: time.Now(),
 	}

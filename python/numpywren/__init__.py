@@ -18,16 +18,25 @@ from ._executor import Executor, aws_executor, default_executor, local_executor
 from ._lambdapack import Program, lambdapack
 from ._remote import Job
 
+# Calls of Python functions.
+from ._pywren import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, Future, get_all_results, wait
+
 __version__ = "0.1.0"
 
 __all__ = [
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
     "BigMatrix",
     "Executor",
+    "Future",
     "Job",
     "Program",
     "__version__",
     "aws_executor",
     "default_executor",
+    "get_all_results",
     "lambdapack",
     "local_executor",
+    "wait",
 ]

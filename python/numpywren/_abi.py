@@ -10,13 +10,16 @@ import ctypes
 import functools
 import json
 import pathlib
+import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.exceptions import AxisError
 
-ABI_VERSION = 1
+from ._errors import caused
+
+ABI_VERSION = 2
 
 Handle = ctypes.c_uint64
 _Text = ctypes.c_void_p  # a char * that we free; c_char_p would lose the address
@@ -41,7 +44,14 @@ class Buffer(ctypes.Structure):
     ]
 
 
+class Bytes(ctypes.Structure):
+    """``npw_bytes``: bytes in our memory."""
+
+    _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_int64)]
+
+
 _handle = ctypes.c_uint64
+_number = ctypes.c_int64
 _int = ctypes.c_int32
 _str = ctypes.c_char_p
 _handles = _P(ctypes.c_uint64)
@@ -75,6 +85,13 @@ PROTOTYPES: dict[str, list[Any]] = {
     "npw_job_cancel": [_handle],
     "npw_job_progress": [_handle, _texts],
     "npw_job_free": [_handle],
+    "npw_put_function": [_handle, _str, _P(Bytes), _int],
+    "npw_call": [_handle, _str, _P(Bytes), _P(_int), _int, _ints],
+    "npw_calls_ended": [_handle, _int, _texts, _ints],
+    "npw_call_read": [_handle, _number, ctypes.c_void_p, _number],
+    "npw_call_running": [_handle, _number, _P(_int)],
+    "npw_call_cancel": [_handle, _number, _P(_int)],
+    "npw_call_forget": [_handle, _number],
 }
 
 LIBRARY = pathlib.Path(__file__).with_name("libnumpywren.so")
@@ -106,6 +123,14 @@ def _plain(kind: type[Exception]) -> Callable[[str, int], Exception]:
     return lambda message, errno: kind(message)
 
 
+def _function_error(message: str, errno: int) -> Exception:
+    summary, _, trace = message.partition("\n\n")
+    e = RuntimeError(summary)
+    if trace:
+        caused(e, trace)
+    return e
+
+
 # npw_status → the exception. OSError with an errno chooses its own subclass.
 _EXCEPTIONS: dict[int, Callable[[str, int], Exception]] = {
     1: _plain(ValueError),
@@ -121,6 +146,7 @@ _EXCEPTIONS: dict[int, Callable[[str, int], Exception]] = {
     11: _plain(RuntimeError),
     12: _plain(NotImplementedError),
     13: _plain(RuntimeError),
+    14: _function_error,
 }
 
 
@@ -176,6 +202,63 @@ def buffers(arrays: Sequence[np.ndarray[Any, Any]]) -> Any:
             yield Buffer(a.ctypes.data, a.dtype.name.encode(), a.ndim, shape, strides)
 
     return (Buffer * len(arrays))(*each())
+
+
+class Pieces:
+    """A C array of `npw_bytes` that describes pieces of memory, and keeps them."""
+
+    def __init__(self, pieces: Sequence[Any]) -> None:
+        self.count = len(pieces)
+        self._pieces: list[Any] = [piece if isinstance(piece, bytes) else np.frombuffer(piece, np.uint8) for piece in pieces]
+        table = np.empty((self.count, 2), np.int64)
+        if all(isinstance(piece, bytes) for piece in self._pieces):
+            texts: Any = (_str * self.count)(*self._pieces)
+            table[:, 0] = np.frombuffer(texts, np.int64) if self.count else 0
+        else:
+            table[:, 0] = [
+                (ctypes.cast(_str(piece), ctypes.c_void_p).value or 0) if isinstance(piece, bytes) else piece.ctypes.data
+                for piece in self._pieces
+            ]
+        table[:, 1] = [len(piece) for piece in self._pieces]
+        self._table = table
+        self.array = ctypes.cast(table.ctypes.data, _P(Bytes))
+
+
+class Ended(NamedTuple):
+    """A record of `npw_calls_ended`; payload is None when it is kept, to be read."""
+
+    number: int
+    state: int
+    size: int
+    log: str
+    payload: bytes | None
+
+
+_RECORD = struct.Struct("<qiiqq")
+
+
+def calls_ended(executor: int, timeout_ms: int) -> list[Ended]:
+    """Waits for calls to end, and tells of each once."""
+    address, size = _Text(), ctypes.c_int64()
+    call("npw_calls_ended", executor, timeout_ms, ctypes.byref(address), ctypes.byref(size))
+    if not address.value:
+        return []
+    try:
+        data = ctypes.string_at(address.value, size.value)
+    finally:
+        library().npw_free(address)
+    out, at = [], 0
+    while at < len(data):
+        number, state, kept, log_size, payload_size = _RECORD.unpack_from(data, at)
+        at += _RECORD.size
+        log = data[at : at + log_size].decode("utf-8", "replace")
+        at += log_size
+        payload = None
+        if not kept:
+            payload = data[at : at + payload_size]
+            at += payload_size
+        out.append(Ended(number, state, payload_size, log, payload))
+    return out
 
 
 class Owned:

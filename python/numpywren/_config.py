@@ -86,6 +86,7 @@ class Config:
         del settings["progress"]
         if self.storage is not None and self.queue != "memory":
             settings["max_workers"] = settings.pop("workers")  # those elsewhere; here a few bring matrices in and out
+        settings["python"] = sys.executable or None  # where the user's functions run
         return {name: value for name, value in settings.items() if value is not None}
 
 

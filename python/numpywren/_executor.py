@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import functools
 import json
 import os
 import pathlib
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _abi, _html, _jobs, _operand, _remote
 from ._array import BigMatrix
+from ._calls import Calls, name_of
 from ._config import Config, resolve
 from ._functions import Block, Functions
 from ._linalg import Linalg, Random
+from ._pywren import Future
+
+T = TypeVar("T")
 
 CLOSED = "this executor is closed: make a new one with local_executor() or default_executor()"
 
@@ -49,6 +55,7 @@ class Executor(Functions):
         self._progress = _jobs.seen() if config.progress is None else config.progress
         # Runs on close, with the last reference, or as the interpreter ends, whichever is first.
         self._finalizer = weakref.finalize(self, _close, handle.value)
+        self._calls = Calls(self)
 
     # ---- Life -----------------------------------------------------------------------------------------------------
 
@@ -218,6 +225,60 @@ class Executor(Functions):
             progress=self._progress,
             result=_jobs.nothing,
         )
+
+    # ---- Functions of one's own -----------------------------------------------------------------------------------
+
+    def map(self, f: Callable[..., T], *data: Iterable[Any], time_limit: float | None = None) -> builtins.list[Future[T]]:
+        """Starts a call of `f` for each element of `data`, in other processes, and gives their futures in that order.
+
+        Args:
+            f: any function that cloudpickle takes: of a module, of a notebook, a lambda, a closure.
+            data: what to call it with; with several, one element of each, as far as the shortest goes.
+            time_limit: the seconds that one call may run; then its process is killed and it raises TimeoutError.
+        """
+        if not data:
+            raise TypeError("map needs data: map(f, [1, 2, 3])")
+        if time_limit is not None and not 0 < time_limit < 1e9:
+            raise ValueError(f"time_limit is {time_limit!r}: a number of seconds was expected")
+        key = self._calls.put(self, f)
+        return self._calls.start(self, key, name_of(f), zip(*data, strict=False), time_limit)
+
+    def call_async(self, f: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Starts one call, `f(*args, **kwargs)`, in another process, and gives its future."""
+        return self._calls.one(self, f, args, kwargs)
+
+    def map_blocks(
+        self, f: Callable[..., Any], A: Any, *more: Any, dtype: npt.DTypeLike | None = None, **kwargs: Any
+    ) -> BigMatrix:
+        """Applies a function to every tile of an array, or of several: lazy, like any other.
+
+        `f` gets NumPy arrays, one tile of each operand, which are cut alike, and gives one of the same shape. It runs in
+        other processes. What it gives must depend on its arguments alone.
+
+        Args:
+            f: any function that cloudpickle takes.
+            A: an array.
+            more: arrays that broadcast with it.
+            dtype: the result's; if it is not given, `f` is called with tiles of one element, ones, to find it.
+            kwargs: keyword arguments for `f`.
+        """
+        arrays = [self._array(x) for x in (A, *more)]
+        g = functools.partial(f, **kwargs) if kwargs else f
+        key = self._calls.put(self, g)
+        kind = self._dtype_of(name_of(g), key, arrays) if dtype is None else dtype
+        return self._apply("map_blocks", arrays, function=key, dtype=_operand.dtype(kind))
+
+    def _dtype_of(self, name: str, key: str, arrays: Sequence[BigMatrix]) -> np.dtype[Any]:
+        """The dtype of what a function makes of tiles."""
+        sample = tuple(np.ones((1,) * a.ndim, a.dtype) for a in arrays)
+        hint = f"map_blocks called {name} with tiles of one element to find the dtype of its result"
+        try:
+            out = np.asarray(self._calls.start(self, key, name, [sample], None)[0].result())
+        except Exception as e:
+            raise ValueError(f"{hint}, and it failed ({type(e).__name__}: {e}): pass dtype=") from e
+        if out.shape != (1,) * max(a.ndim for a in arrays):
+            raise ValueError(f"{hint}, and it gave an array of shape {out.shape}: it must keep the shape of its tiles")
+        return out.dtype
 
     # ---- Expressions ----------------------------------------------------------------------------------------------
 

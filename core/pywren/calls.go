@@ -1,0 +1,277 @@
+// Package pywren runs a user's Python functions: calls, which are data in a blob.Store, and blocks, which are tiles of a program.
+//
+// A call is objects of a store, so that whoever has the store and a Python can run it, here or on another machine:
+//
+//	.numpywren/functions/<key>       the function, pickled; the key names its bytes
+//	.numpywren/calls/<id>/arguments  a line of JSON, the Call, and then the arguments, pickled
+//	.numpywren/calls/<id>/result     a line of JSON, the Result, and then what was returned or raised
+//
+// A call is done when its result exists. To run it twice does no harm beyond what the function does: the first result stays. Run
+// is all that a worker needs; Runner is the queue of calls of one process (local.go). Blocks computes tiles (blocks.go).
+//
+// The functions run in processes of package sidecar. What is pickled is Python's affair, and only copied here.
+package pywren
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"numpywren/core/blob"
+	"numpywren/core/errs"
+	"numpywren/core/sidecar"
+)
+
+const (
+	functions = ".numpywren/functions/"
+	calls     = ".numpywren/calls/"
+)
+
+// Call is what a call says beside its arguments.
+type Call struct {
+	Function string  `json:"function"`             // its key
+	Name     string  `json:"name,omitempty"`       // for messages
+	Limit    float64 `json:"time_limit,omitempty"` // seconds that it may run; 0: for ever
+}
+
+// State is how a call ended.
+type State int32
+
+const (
+	Returned  State = 1 // the payload is the value, pickled
+	Raised    State = 2 // the payload is the exception, pickled, with its traceback
+	Died      State = 3 // its process ended; Result.Message says how
+	Exceeded  State = 4 // it ran longer than its limit
+	Failed    State = 5 // it could not be run: a store or a process failed
+	Cancelled State = 6
+)
+
+// Result is what a result says beside its payload.
+type Result struct {
+	State   State   `json:"state"`
+	Message string  `json:"message,omitempty"` // of Died, Exceeded, Failed
+	Log     string  `json:"log,omitempty"`     // what the call printed; of much, the end
+	Seconds float64 `json:"seconds"`
+	Size    int64   `json:"size"` // of the payload
+}
+
+// Body is bytes that can be written: a pickle in pieces, which need not be copied into one.
+type Body [][]byte
+
+// Size is the number of bytes.
+func (b Body) Size() int64 {
+	n := int64(0)
+	for _, p := range b {
+		n += int64(len(p))
+	}
+	return n
+}
+
+func (b Body) write(w io.Writer) error {
+	for _, p := range b {
+		if _, err := w.Write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PutFunction keeps a function under its key; equal keys are equal functions.
+func PutFunction(ctx context.Context, s *blob.Store, key string, pickle Body) error {
+	err := s.Put(ctx, functions+key, pickle.Size(), pickle.write, blob.PutOptions{IfNoneMatch: true})
+	if errors.Is(err, blob.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// PutCall makes a call, which Run runs then. Its function must be there by then.
+func PutCall(ctx context.Context, s *blob.Store, id string, c Call, arguments Body) error {
+	return putObject(ctx, s, calls+id+"/arguments", c, arguments.Size(), arguments.write, blob.PutOptions{})
+}
+
+// Delete forgets a call and its result.
+func Delete(ctx context.Context, s *blob.Store, id string) error {
+	return errors.Join(s.Delete(ctx, calls+id+"/arguments"), s.Delete(ctx, calls+id+"/result"))
+}
+
+// GetResult opens the result of a call, its payload to be read from body; blob.ErrNotExist when the call is not done.
+func GetResult(ctx context.Context, s *blob.Store, id string) (r Result, body io.ReadCloser, err error) {
+	body, err = getObject(ctx, s, calls+id+"/result", &r)
+	return r, body, err
+}
+
+// Run runs a call, unless it is done, and gives its result, which is in the store then. An error is about the store or ctx: the
+// call is not done, and may be run again.
+func Run(ctx context.Context, s *blob.Store, p *sidecar.Pool, id string) (Result, error) {
+	if r, body, err := GetResult(ctx, s, id); err == nil {
+		return r, body.Close()
+	} else if !errors.Is(err, blob.ErrNotExist) {
+		return r, err
+	}
+	var c Call
+	arguments, err := getObject(ctx, s, calls+id+"/arguments", &c)
+	if err != nil {
+		return Result{}, err
+	}
+	defer arguments.Close()
+	var r Result
+	var stored error // a failure of the store
+	done := false    // the result is in the store
+	started := time.Now()
+	log, err := p.Do(ctx, time.Duration(c.Limit*float64(time.Second)), func(conn *sidecar.Conn) error {
+		if stored = teach(ctx, s, conn, c.Function); stored != nil {
+			return stored
+		}
+		started = time.Now()
+		head := struct {
+			Op       string `json:"op"`
+			Function string `json:"function"`
+		}{"call", c.Function}
+		if err := conn.Send(head, arguments.size, arguments.write); err != nil {
+			return err
+		}
+		size, body, err := conn.Receive(&r)
+		if err != nil {
+			return err
+		}
+		r.Size, r.Log, r.Seconds = size, conn.Log(), time.Since(started).Seconds()
+		write, err := payloadOf(body, size)
+		if err != nil {
+			return err
+		}
+		stored = putResult(ctx, s, id, r, write)
+		if done = stored == nil; done { // of a result that was there already, and won
+			_, err = io.Copy(io.Discard, body)
+		}
+		return errors.Join(stored, err)
+	})
+	if done { // whatever happened then
+		return r, nil
+	}
+	r = Result{Log: log, Seconds: time.Since(started).Seconds()}
+	var died *sidecar.Died
+	switch {
+	case errors.As(err, &died):
+		r.State, r.Message = Died, died.While(c.Name).Error()
+	case errors.Is(err, sidecar.ErrLimit):
+		r.State, r.Message = Exceeded, fmt.Sprintf("%s ran longer than its time limit of %v seconds: its process was killed", c.Name, c.Limit)
+	default:
+		return r, errors.Join(stored, err)
+	}
+	return r, putResult(ctx, s, id, r, func(io.Writer) error { return nil })
+}
+
+// payloadOf gives what writes a result that comes on a pipe. A store may ask for it again, to try again: one that is small is in
+// memory for that; a large one goes straight through, and then the call has to be run again.
+func payloadOf(body io.Reader, size int64) (write func(io.Writer) error, err error) {
+	if size <= inline {
+		p := make([]byte, size)
+		if _, err := io.ReadFull(body, p); err != nil {
+			return nil, err
+		}
+		return Body{p}.write, nil
+	}
+	begun := false
+	return func(w io.Writer) error {
+		if begun {
+			return errs.New(errs.OS, "the store wants a result of %d bytes again, which is gone", size)
+		}
+		begun = true
+		_, err := io.CopyN(w, body, size)
+		return err
+	}, nil
+}
+
+// putResult ends a call. The first result stays.
+func putResult(ctx context.Context, s *blob.Store, id string, r Result, write func(io.Writer) error) error {
+	err := putObject(ctx, s, calls+id+"/result", r, r.Size, write, blob.PutOptions{IfNoneMatch: true})
+	if errors.Is(err, blob.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// teach gives a process a function that it does not have.
+func teach(ctx context.Context, s *blob.Store, conn *sidecar.Conn, key string) error {
+	if conn.Knows(key) {
+		return nil
+	}
+	if err := func() error {
+		attr, err := s.Stat(ctx, functions+key)
+		if err != nil {
+			return err
+		}
+		r, err := s.Get(ctx, functions+key)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		head := struct {
+			Op     string `json:"op"`
+			Key    string `json:"key"`
+			Forget bool   `json:"forget,omitempty"` // all other functions
+		}{"function", key, conn.Learn(key)}
+		return conn.Send(head, attr.Size, func(w io.Writer) error {
+			_, err := io.Copy(w, r)
+			return err
+		})
+	}(); err != nil {
+		return fmt.Errorf("the function %s: %w", key, err)
+	}
+	return nil
+}
+
+// putObject writes a line of JSON and size bytes more.
+func putObject(ctx context.Context, s *blob.Store, key string, head any, size int64, write func(io.Writer) error, opts blob.PutOptions) error {
+	line, err := json.Marshal(head)
+	if err != nil {
+		return errs.New(errs.Internal, "%s: %w", key, err)
+	}
+	line = append(line, '\n')
+	return s.Put(ctx, key, int64(len(line))+size, func(w io.Writer) error {
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+		return write(w)
+	}, opts)
+}
+
+// object is what follows the line of JSON of an object.
+type object struct {
+	*bufio.Reader
+	io.Closer
+	size int64
+}
+
+func (o *object) write(w io.Writer) error {
+	_, err := io.Copy(w, o.Reader)
+	return err
+}
+
+// getObject opens an object that putObject wrote, and reads its line of JSON.
+func getObject(ctx context.Context, s *blob.Store, key string, head any) (*object, error) {
+	attr, err := s.Stat(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	o := &object{Reader: bufio.NewReaderSize(r, min(int(attr.Size)+16, 64<<10)), Closer: r}
+	line, err := o.ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, head)
+	}
+	if err != nil {
+		_ = r.Close()
+		return nil, errs.New(errs.Value, "%s is damaged: %w", key, err)
+	}
+	o.size = attr.Size - int64(len(line))
+	return o, nil
+}
