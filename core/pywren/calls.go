@@ -154,16 +154,25 @@ func Run(ctx context.Context, s *blob.Store, p *sidecar.Pool, id string) (Result
 		return r, nil
 	}
 	r = Result{Log: log, Seconds: time.Since(started).Seconds()}
+	if !r.ended(&c, err) {
+		return r, errors.Join(stored, err)
+	}
+	return r, putResult(ctx, s, id, r, Body{}.write)
+}
+
+// ended says whether the failure of a process is the end of the call, and then what is said of it.
+func (r *Result) ended(c *Call, err error) bool {
 	var died *sidecar.Died
 	switch {
 	case errors.As(err, &died):
 		r.State, r.Message = Died, died.While(c.Name).Error()
 	case errors.Is(err, sidecar.ErrLimit):
-		r.State, r.Message = Exceeded, fmt.Sprintf("%s ran longer than its time limit of %v seconds: its process was killed", c.Name, c.Limit)
+		r.State, r.Message = Exceeded, fmt.Sprintf("%s ran longer than its time limit of %v seconds: its process was killed",
+			c.Name, c.Limit)
 	default:
-		return r, errors.Join(stored, err)
+		return false
 	}
-	return r, putResult(ctx, s, id, r, func(io.Writer) error { return nil })
+	return true
 }
 
 // payloadOf gives what writes a result that comes on a pipe. A store may ask for it again, to try again: one that is small is in

@@ -175,15 +175,26 @@ func (r *Runner) tell(x *call) {
 	}
 }
 
-// most is how many calls Ended tells of at once.
-const most = 1024
+const (
+	most = 1024 // calls that Ended tells of at once
+
+	// While many calls wait, Ended waits a moment for company: to hear of each tiny call by itself costs more than to run it.
+	many   = 64
+	moment = time.Millisecond
+)
 
 // Ended waits until calls ended, at most for d, and tells of each once.
 func (r *Runner) Ended(d time.Duration) ([]Ended, error) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	for {
+	for gathered := false; ; {
 		r.mu.Lock()
+		if !gathered && 0 < len(r.ended) && len(r.ended) < many && len(r.waiting) > many && !r.closed {
+			r.mu.Unlock()
+			gathered = true
+			time.Sleep(moment)
+			continue
+		}
 		n := min(len(r.ended), most)
 		told := r.ended[:n]
 		r.ended = r.ended[n:]

@@ -36,7 +36,7 @@ DYNAMIC = "<dynamic-code>"  # what cloudpickle says instead of a file
 class Function:
     """A function as it came, unpickled when it is first called."""
 
-    def __init__(self, name: str, data: bytearray) -> None:
+    def __init__(self, name: str, data: memoryview) -> None:
         self.name, self._data = name, data
         self._function: Callable[..., Any] | None = None
         self.files: _pickle.Files = {}
@@ -115,8 +115,8 @@ class Server:
             head = json.loads(self._in.read(length))
             questions[head["op"]](head, size)
 
-    def _body(self, size: int) -> bytearray:
-        data = bytearray(size)
+    def _body(self, size: int) -> memoryview:
+        data = np.empty(size, np.uint8).data  # a bytearray would be cleared first
         if self._in.readinto(data) != size:
             raise EOFError("the other side is gone")
         return data
@@ -155,7 +155,7 @@ class Server:
         self._send({"state": state}, _pickle.framed(body))
 
     def _block(self, head: dict[str, Any], size: int) -> None:
-        function, data = self._functions[head["function"]], memoryview(self._body(size))
+        function, data = self._functions[head["function"]], self._body(size)
         try:
             blocks, at = [], 0
             for a in head["in"]:
