@@ -25,6 +25,7 @@ var layers = []layer{
 	{"core/cloud", none},
 	{"core/blob", none},
 	{"core/blob/blobtest", all},
+	{"core/blob/s3", []string{"core/blob"}},
 	{"core/queue", none},
 	{"core/queue/queuetest", all},
 	{"core/queue/sqs", []string{"core/cloud", "core/queue"}},
@@ -87,7 +88,7 @@ func TestImportsOfOthers(t *testing.T) {
 		prefix  string
 		allowed func(folder string) bool
 	}{
-		{"github.com/aws/", in("core/cloud", "core/queue/sqs", "core/invoke", "core/deploy", "worker")},
+		{"github.com/aws/", in("core/cloud", "core/blob/s3", "core/queue/sqs", "core/invoke", "core/deploy", "worker")},
 		{"github.com/stretchr/testify", in("core/blob/blobtest", "core/queue/queuetest")},
 		{"testing", in("core/blob/blobtest", "core/queue/queuetest")},
 		{"os", notIn("core/scheduler", "core/affine", "core/grid", "core/lambdapack", "core/expr")},

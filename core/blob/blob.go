@@ -1,5 +1,6 @@
-// Package blob keeps objects, bytes under a key, in memory, in a folder, and later in S3. A Store is the type to use; what
-// differs between places is behind Driver. It knows nothing of matrices: package matrix says what the keys and bytes are.
+// Package blob keeps objects, bytes under a key, in memory, in a folder, and in S3 (package s3, below this one, so that only who
+// needs it links Amazon's library). A Store is the type to use; what differs between places is behind Driver. It knows nothing
+// of matrices: package matrix says what the keys and bytes are.
 package blob
 
 import (
@@ -8,35 +9,67 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"math"
 	"strings"
 
 	"numpywren/core/errs"
 )
 
-// ErrNotExist and ErrExists are in the chain of errors about a missing object, and about one that was there when
-// PutOptions.IfNoneMatch asked for none.
+// What is in the chain of errors that a caller can do something about.
 var (
 	ErrNotExist = errors.New("no such object")
-	ErrExists   = errors.New("the object exists already")
+	// ErrExists is about an object that was there when PutOptions.IfNoneMatch asked for none.
+	ErrExists = errors.New("the object exists already")
+	// ErrReplaced is about an object that became another one while it was read in several requests.
+	ErrReplaced = errors.New("the object was replaced while it was read")
 )
 
 // Attr is what is known of an object without reading it.
-type Attr struct{ Size int64 }
+type Attr struct {
+	Size    int64
+	Version string // differs between two objects that had the same key
+}
 
 // PutOptions say how an object is created.
 type PutOptions struct {
-	// IfNoneMatch creates the object only if there is none, atomically: of several creators one succeeds.
+	// IfNoneMatch creates the object only if there is none, atomically: of several creators one succeeds. Over a network
+	// ErrExists may be about an object that this very call made, when the answer to its first attempt was lost: who must know
+	// whose it is puts its name into the content, and reads it.
 	IfNoneMatch bool
 }
 
-// Driver is what a place for objects must do. Put is atomic: a reader sees the whole object or none. List gives the keys with
-// a prefix in order.
+// Driver is what a place for objects must do.
+//
+// Put is atomic: a reader sees the whole object or none. It gives write a writer and must get exactly size bytes; a single
+// Write of PartSize or more may go out from the caller's memory. Between smaller ones, write must not wait for other objects of
+// the store: drivers gather the bytes in buffers of which there are only so many.
+//
+// GetRange reads length bytes from offset on, or what there is of them. With a version (of Attr) it reads that one or fails with
+// ErrReplaced. List gives the keys with a prefix in the order of their bytes.
 type Driver interface {
 	Get(ctx context.Context, key string) (io.ReadCloser, error)
+	GetRange(ctx context.Context, key string, offset, length int64, version string) (io.ReadCloser, error)
 	Put(ctx context.Context, key string, size int64, write func(io.Writer) error, opts PutOptions) error
 	Stat(ctx context.Context, key string) (Attr, error)
 	Delete(ctx context.Context, key string) error
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
+	Counters() Counters
+}
+
+// BatchDeleter is a driver that can delete many objects in one request.
+type BatchDeleter interface {
+	// DeleteBatch removes at most BatchSize objects; those that do not exist are no error.
+	DeleteBatch(ctx context.Context, keys []string) error
+}
+
+// BatchSize is the most keys that DeleteBatch gets.
+const BatchSize = 1000
+
+// PartSize is the size of the pieces in which an object of the given size is best written: 8 MiB, more beyond 72 GB, since S3
+// takes at most 10,000 parts.
+func PartSize(size int64) int64 {
+	const least, most = 8 << 20, 9000
+	return max(least, (size/most+1<<20)>>20<<20)
 }
 
 // Store is a place for objects. It is safe for concurrent use.
@@ -63,8 +96,35 @@ func (s *Store) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	return s.driver.Get(ctx, key)
 }
 
+// GetRange opens length bytes of an object for reading, from offset on. Where the object ends earlier, so do they.
+func (s *Store) GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	return s.getRange(ctx, key, offset, length, "")
+}
+
+func (s *Store) getRange(ctx context.Context, key string, offset, length int64, version string) (io.ReadCloser, error) {
+	if err := check(key); err != nil {
+		return nil, err
+	}
+	if offset < 0 || length < 0 || offset > math.MaxInt64-length {
+		return nil, errs.New(errs.Value, "%s: %d bytes from byte %d on are no range", key, length, offset)
+	}
+	return s.driver.GetRange(ctx, key, offset, length, version)
+}
+
+// readings is how often ReadAll begins again when the object is replaced meanwhile.
+const readings = 10
+
 // ReadAll is an object's bytes.
 func (s *Store) ReadAll(ctx context.Context, key string) ([]byte, error) {
+	for reading := 1; ; reading++ {
+		p, err := s.readOnce(ctx, key)
+		if !errors.Is(err, ErrReplaced) || reading == readings {
+			return p, err
+		}
+	}
+}
+
+func (s *Store) readOnce(ctx context.Context, key string) ([]byte, error) {
 	r, err := s.Get(ctx, key)
 	if err != nil {
 		return nil, err
@@ -78,7 +138,32 @@ func (s *Store) Put(ctx context.Context, key string, size int64, write func(io.W
 	if err := check(key); err != nil {
 		return err
 	}
-	return s.driver.Put(ctx, key, size, write, opts)
+	return s.driver.Put(ctx, key, size, func(w io.Writer) error {
+		counted := &exactly{w, key, size}
+		if err := write(counted); err != nil {
+			return err
+		}
+		if counted.left != 0 {
+			return errs.New(errs.Internal, "%s: %d of the %d bytes that were announced did not come", key, counted.left, size)
+		}
+		return nil
+	}, opts)
+}
+
+// exactly is a writer for a number of bytes, not more.
+type exactly struct {
+	w    io.Writer
+	key  string
+	left int64
+}
+
+func (e *exactly) Write(p []byte) (int, error) {
+	if int64(len(p)) > e.left {
+		return 0, errs.New(errs.Internal, "%s: %d bytes more came than were announced", e.key, int64(len(p))-e.left)
+	}
+	n, err := e.w.Write(p)
+	e.left -= int64(n)
+	return n, err
 }
 
 // PutBytes is Put of bytes that are at hand.
@@ -104,6 +189,47 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	}
 	return s.driver.Delete(ctx, key)
 }
+
+// DeleteAll removes the objects of a list, such as List gives, in few requests where the place can. It stops at the first error.
+func (s *Store) DeleteAll(ctx context.Context, keys iter.Seq2[string, error]) error {
+	batch, can := s.driver.(BatchDeleter)
+	var waiting []string
+	for key, err := range keys {
+		if err == nil {
+			err = check(key)
+		}
+		if err == nil && !can {
+			err = s.driver.Delete(ctx, key)
+		}
+		if err != nil {
+			return err
+		}
+		if can {
+			waiting = append(waiting, key)
+		}
+		if len(waiting) == BatchSize {
+			if err := batch.DeleteBatch(ctx, waiting); err != nil {
+				return err
+			}
+			waiting = waiting[:0]
+		}
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	return batch.DeleteBatch(ctx, waiting)
+}
+
+// Check asks for one key, so that what is wrong with the place, its name or our rights shows at once.
+func (s *Store) Check(ctx context.Context) error {
+	for _, err := range s.List(ctx, "") {
+		return err
+	}
+	return nil
+}
+
+// Counters tells what was asked of the place so far, through this Store and others of the same driver.
+func (s *Store) Counters() Counters { return s.driver.Counters() }
 
 // List yields the keys that begin with prefix, in order. Objects may be deleted meanwhile.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[string, error] {

@@ -21,6 +21,7 @@ import (
 // file keeps each object in a file of a folder. An object appears under its name only when it is whole: it is written beside
 // and renamed, or linked, which of several creators lets one win.
 type file struct {
+	Meter
 	dir  string
 	made sync.Map // folders that exist
 }
@@ -57,24 +58,60 @@ func system(err error) error {
 }
 
 func (f *file) Get(_ context.Context, key string) (io.ReadCloser, error) {
+	f.Gets.Add(1)
+	r, _, err := f.openFile(key)
+	if err != nil {
+		return nil, err
+	}
+	return f.Reading(r), nil
+}
+
+func (f *file) GetRange(_ context.Context, key string, offset, length int64, version string) (io.ReadCloser, error) {
+	f.Gets.Add(1)
+	r, info, err := f.openFile(key)
+	if err != nil {
+		return nil, err
+	}
+	if version != "" && version != fileVersion(info) {
+		_ = r.Close()
+		return nil, fmt.Errorf("%s: %w", key, ErrReplaced)
+	}
+	return &reading{io.NewSectionReader(r, offset, length), r, &f.BytesIn}, nil
+}
+
+func (f *file) openFile(key string) (*os.File, fs.FileInfo, error) {
 	r, err := os.Open(f.path(key))
 	if err != nil {
-		return nil, failure(key, err)
+		return nil, nil, failure(key, err)
 	}
-	if info, err := r.Stat(); err == nil && info.IsDir() {
+	info, err := r.Stat()
+	if err == nil && info.IsDir() {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
 		_ = r.Close()
-		return nil, fmt.Errorf("%s: %w", key, ErrNotExist)
+		return nil, nil, failure(key, err)
 	}
-	return r, nil
+	return r, info, nil
+}
+
+// fileVersion tells a file from those that had its name before: each has an inode of its own and a time.
+func fileVersion(info fs.FileInfo) string {
+	inode := uint64(0)
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		inode = uint64(stat.Ino)
+	}
+	return fmt.Sprintf("%x-%x-%x", info.ModTime().UnixNano(), info.Size(), inode)
 }
 
 func (f *file) Put(_ context.Context, key string, _ int64, write func(io.Writer) error, opts PutOptions) error {
+	f.Puts.Add(1)
 	path := f.path(key)
 	w, err := f.create(filepath.Dir(path))
 	if err != nil {
 		return system(err)
 	}
-	err = write(w)
+	err = write(f.Writing(w))
 	if e := w.Close(); err == nil {
 		err = e
 	}
@@ -122,6 +159,7 @@ func (f *file) folder(dir string) error {
 }
 
 func (f *file) Stat(_ context.Context, key string) (Attr, error) {
+	f.Heads.Add(1)
 	info, err := os.Stat(f.path(key))
 	if err != nil {
 		return Attr{}, failure(key, err)
@@ -129,10 +167,11 @@ func (f *file) Stat(_ context.Context, key string) (Attr, error) {
 	if info.IsDir() {
 		return Attr{}, fmt.Errorf("%s: %w", key, ErrNotExist)
 	}
-	return Attr{Size: info.Size()}, nil
+	return Attr{Size: info.Size(), Version: fileVersion(info)}, nil
 }
 
 func (f *file) Delete(_ context.Context, key string) error {
+	f.Deletes.Add(1)
 	err := os.Remove(f.path(key))
 	if err == nil {
 		f.prune(filepath.Dir(f.path(key)))
@@ -154,6 +193,7 @@ func (f *file) prune(dir string) {
 
 func (f *file) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
+		f.Lists.Add(1)
 		folder := prefix[:strings.LastIndexByte(prefix, '/')+1]
 		if err := f.walk(ctx, folder, prefix, yield); err != nil && !errors.Is(err, fs.SkipAll) {
 			yield("", system(err))

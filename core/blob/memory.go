@@ -7,35 +7,67 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
 
 type memory struct {
+	Meter
 	mu      sync.Mutex
-	objects map[string][]byte
+	objects map[string]object
+	serial  uint64 // of the last object
+}
+
+type object struct {
+	bytes  []byte
+	serial uint64
 }
 
 // NewMemory is a Store in this process's memory.
 func NewMemory() *Store { return New(MemoryDriver()) }
 
 // MemoryDriver is the driver of NewMemory.
-func MemoryDriver() Driver { return &memory{objects: map[string][]byte{}} }
+func MemoryDriver() Driver { return &memory{objects: map[string]object{}} }
 
-func (m *memory) Get(_ context.Context, key string) (io.ReadCloser, error) {
+func (m *memory) find(key string) (object, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p, ok := m.objects[key]
+	o, ok := m.objects[key]
 	if !ok {
-		return nil, fmt.Errorf("%s: %w", key, ErrNotExist)
+		return o, fmt.Errorf("%s: %w", key, ErrNotExist)
 	}
-	return io.NopCloser(bytes.NewReader(p)), nil
+	return o, nil
 }
 
+func (m *memory) Get(_ context.Context, key string) (io.ReadCloser, error) {
+	m.Gets.Add(1)
+	o, err := m.find(key)
+	if err != nil {
+		return nil, err
+	}
+	return m.Reading(io.NopCloser(bytes.NewReader(o.bytes))), nil
+}
+
+func (m *memory) GetRange(_ context.Context, key string, offset, length int64, version string) (io.ReadCloser, error) {
+	m.Gets.Add(1)
+	o, err := m.find(key)
+	if err != nil {
+		return nil, err
+	}
+	if version != "" && version != o.version() {
+		return nil, fmt.Errorf("%s: %w", key, ErrReplaced)
+	}
+	return m.Reading(io.NopCloser(io.NewSectionReader(bytes.NewReader(o.bytes), offset, length))), nil
+}
+
+func (o object) version() string { return strconv.FormatUint(o.serial, 10) }
+
 func (m *memory) Put(_ context.Context, key string, size int64, write func(io.Writer) error, opts PutOptions) error {
+	m.Puts.Add(1)
 	var b bytes.Buffer
 	b.Grow(int(size))
-	if err := write(&b); err != nil {
+	if err := write(m.Writing(&b)); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -43,21 +75,22 @@ func (m *memory) Put(_ context.Context, key string, size int64, write func(io.Wr
 	if _, ok := m.objects[key]; ok && opts.IfNoneMatch {
 		return fmt.Errorf("%s: %w", key, ErrExists)
 	}
-	m.objects[key] = b.Bytes()
+	m.serial++
+	m.objects[key] = object{b.Bytes(), m.serial}
 	return nil
 }
 
 func (m *memory) Stat(_ context.Context, key string) (Attr, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p, ok := m.objects[key]
-	if !ok {
-		return Attr{}, fmt.Errorf("%s: %w", key, ErrNotExist)
+	m.Heads.Add(1)
+	o, err := m.find(key)
+	if err != nil {
+		return Attr{}, err
 	}
-	return Attr{Size: int64(len(p))}, nil
+	return Attr{Size: int64(len(o.bytes)), Version: o.version()}, nil
 }
 
 func (m *memory) Delete(_ context.Context, key string) error {
+	m.Deletes.Add(1)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.objects, key)
@@ -65,6 +98,7 @@ func (m *memory) Delete(_ context.Context, key string) error {
 }
 
 func (m *memory) List(_ context.Context, prefix string) iter.Seq2[string, error] {
+	m.Lists.Add(1)
 	m.mu.Lock()
 	var keys []string
 	for key := range m.objects {

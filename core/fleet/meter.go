@@ -66,6 +66,20 @@ func (c counted) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	return &countedReader{r, m}, nil
 }
 
+// GetRange leaves the version out: what a fleet reads never changes.
+func (c counted) GetRange(ctx context.Context, key string, offset, length int64, _ string) (io.ReadCloser, error) {
+	m := meterOf(ctx)
+	m.gets.Add(1)
+	r, err := c.store.GetRange(ctx, key, offset, length)
+	if err != nil {
+		return nil, err
+	}
+	return &countedReader{r, m}, nil
+}
+
+// Counters are those of all users together.
+func (c counted) Counters() blob.Counters { return c.store.Counters() }
+
 type countedReader struct {
 	io.ReadCloser
 	meter *meter

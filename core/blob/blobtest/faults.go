@@ -72,6 +72,13 @@ func (d *faulty) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	return d.Driver.Get(ctx, key)
 }
 
+func (d *faulty) GetRange(ctx context.Context, key string, offset, length int64, version string) (io.ReadCloser, error) {
+	if err := d.faults.next(Get); err != nil {
+		return nil, err
+	}
+	return d.Driver.GetRange(ctx, key, offset, length, version)
+}
+
 func (d *faulty) Put(ctx context.Context, key string, size int64, write func(io.Writer) error, opts blob.PutOptions) error {
 	if err := d.faults.next(Put); err != nil {
 		half := func(w io.Writer) error { return write(&filling{w, size / 2, err}) }
