@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"strings"
 
+	"numpywren/core/errs"
 	"numpywren/core/expr"
+	"numpywren/core/kernel"
 	"numpywren/core/lambdapack"
 )
 
@@ -51,6 +53,9 @@ func CheckProgram(filename, source string) (string, error) {
 	if err := lambdapack.Check(file); err != nil {
 		return "", err
 	}
+	if err := checkElements(file); err != nil {
+		return "", err
+	}
 	type param struct {
 		Name    string `json:"name"`
 		Default *int64 `json:"default,omitempty"`
@@ -77,4 +82,14 @@ func CheckProgram(filename, source string) (string, error) {
 	}
 	text, err := json.Marshal(list)
 	return string(text), err
+}
+
+// checkElements finds the first elementwise expression that the kernel cannot read.
+func checkElements(file *lambdapack.File) (err error) {
+	file.Elements(func(pos lambdapack.Pos, text string, operands int) {
+		if wrong := kernel.CheckEw(text, operands); wrong != nil && err == nil {
+			err = errs.New(errs.KindOf(wrong), "%s: %w", pos, wrong)
+		}
+	})
+	return err
 }

@@ -68,13 +68,16 @@ func (e *Executor) readOut(ctx context.Context, j *Job, n *expr.Node, b *Buffer)
 	})
 }
 
+// transferTiles is how many tiles reading, saving and renaming hold for each that they move.
+const transferTiles = 2
+
 // eachStored calls f for each tile of a computed node; nil stands for zeros.
 func (e *Executor) eachStored(ctx context.Context, n *expr.Node, f func(i matrix.Index, t *tile.Tile) error) error {
 	s, ok := storedOf(n)
 	if !ok {
 		return errs.New(errs.Internal, "%s was not computed", n.Label())
 	}
-	return e.rt.EachTile(ctx, s.m.Grid, 2*s.m.TileBytes(), func(ctx context.Context, i matrix.Index) error {
+	return e.rt.EachTile(ctx, s.m.Grid, transferTiles*s.m.TileBytes(), func(ctx context.Context, i matrix.Index) error {
 		t, err := e.space.Pin(ctx, s.m, i)
 		if err != nil {
 			return err

@@ -2,13 +2,9 @@ package core
 
 import (
 	"context"
-	"fmt"
-	"math"
-	"strings"
 
 	"numpywren/core/errs"
 	"numpywren/core/expr"
-	"numpywren/core/grid"
 	"numpywren/core/lambdapack"
 	"numpywren/core/matrix"
 	"numpywren/core/runtime"
@@ -192,61 +188,6 @@ func (e *Executor) retention() scheduler.Retention {
 		return scheduler.All
 	}
 	return scheduler.Results
-}
-
-// fits refuses a program of which a task's tiles are larger than the memory, before anything runs.
-func (e *Executor) fits(plan *lambdapack.Plan) error {
-	most, name := int64(0), ""
-	for k, s := range plan.Statements {
-		t := lambdapack.Task{Stmt: int32(k)}
-		if s.Domain.First(t.I[:len(s.Vars)]) {
-			if bytes := runtime.Reservation(plan.Cost(t).PeakBytes); bytes > most {
-				most, name = bytes, plan.TaskName(t)
-			}
-		}
-	}
-	if most <= e.taskLimit() {
-		return nil
-	}
-	return e.tooLarge(fmt.Sprintf("task %s needs", name), most, largestInput(plan).Block())
-}
-
-// tooLarge is the error about tiles that do not fit, with blocks that would.
-func (e *Executor) tooLarge(what string, bytes int64, block []int64) error {
-	ndim := max(1, len(block))
-	limit := e.taskLimit()
-	room := limit - min(limit/5, 1<<20) // a reservation is larger than its tiles by no more
-	factor := math.Pow(float64(room)/float64(bytes), 1/float64(ndim))
-	parts := make([]string, len(block))
-	for d, b := range block {
-		n := int64(float64(b) * factor)
-		if n >= 64 {
-			n = n / 32 * 32
-		}
-		parts[d] = fmt.Sprint(max(1, n))
-	}
-	comma := ""
-	if len(parts) == 1 {
-		comma = ","
-	}
-	return errs.New(errs.Memory, "%s %s of tiles at once, memory_limit is %s: pass block_shape=(%s%s) to matrix_init, or raise memory_limit",
-		what, humanBytes(bytes), humanBytes(e.taskLimit()), strings.Join(parts, ", "), comma)
-}
-
-func largestInput(plan *lambdapack.Plan) grid.Grid {
-	var best grid.Grid
-	size := int64(-1)
-	for k := range plan.Matrices {
-		g := plan.Matrices[k].Grid
-		n := int64(1)
-		for _, a := range g {
-			n *= a.Block
-		}
-		if n > size && plan.Matrices[k].Role != lambdapack.RoleTemp {
-			best, size = g, n
-		}
-	}
-	return best
 }
 
 // bindMatrices finds or makes the matrix of each of the plan's, and gives the stored of each output of the text.

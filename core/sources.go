@@ -166,7 +166,7 @@ func (e *Executor) gridFor(shape, block []int64, d tile.DType) (grid.Grid, error
 		return nil, err
 	}
 	if bytes := 3 * tile.SizeOf(d, g.Block()); bytes > e.taskLimit() {
-		return nil, e.tooLarge(fmt.Sprintf("three tiles of shape %s need", tuple(g.Block())), bytes, g.Block())
+		return nil, e.tooLarge(fmt.Sprintf("three tiles of shape %s need", tuple(g.Block())), bytes, g, d)
 	}
 	return g, nil
 }

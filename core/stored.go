@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"numpywren/core/errs"
 	"numpywren/core/grid"
@@ -51,6 +52,8 @@ func checkName(name string) error {
 		return errs.New(errs.Value, "name must not be empty")
 	case len(name) > 200:
 		return errs.New(errs.Value, "name %.40q… has %d bytes: at most 200 are possible", name, len(name))
+	case !utf8.ValidString(name):
+		return errs.New(errs.Value, "name %q is not a text in Unicode", name)
 	case strings.HasPrefix(name, "."), strings.ContainsAny(name, "/\\\x00"):
 		return errs.New(errs.Value, "name %q must not begin with a dot nor contain a slash: it is the name of a folder", name)
 	}

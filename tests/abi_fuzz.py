@@ -42,7 +42,7 @@ OPS = [
     "add", "subtract", "multiply", "divide", "floor_divide", "mod", "power", "maximum", "minimum", "equal", "less",
     "where", "negative", "exp", "log", "sqrt", "square", "abs", "astype", "matmul", "transpose", "sum", "prod",
     "mean", "min", "max", "any", "all", "argmin", "argmax", "norm", "squeeze", "expand_dims", "broadcast_to",
-    "rechunk", "slice", "full", "eye", "arange", "uniform", "normal", "diag", "trace", "tril", "triu", "cholesky",
+    "rechunk", "slice", "full", "eye", "arange", "uniform", "normal", "diag", "diagonal", "trace", "tril", "triu", "cholesky",
     "solve_triangular", "solve", "program", "nonsense",
 ]
 NAMES = [

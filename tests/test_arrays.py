@@ -385,6 +385,18 @@ def test_diagonals(ex):
     with pytest.raises(NotImplementedError, match="k=3"):
         ex.diag(v, 3)
     same(ex.diag(put(ex, v[:, None])), np.diag(v), exact=True)
+    for column in (v[:, None], v[None, :]):  # matrices, to NumPy
+        same(np.diag(put(ex, column)), np.diag(column), exact=True)
+        same(np.diagonal(put(ex, column)), np.diagonal(column), exact=True)
+        same(np.trace(put(ex, column.T), -1), np.trace(column.T, -1)) if column.shape[0] == 1 else None
+
+
+@pytest.mark.parametrize("block", [(8, 3), (3, 2), (2, 3), (13, 1), (7, 5)])
+def test_diagonals_of_matrices_that_are_one_tile_wide(ex, block):
+    X = data((13, 3), "float64")
+    for k in range(-12, 3):
+        same(ex.diag(ex.matrix_init(X, block_shape=block), k), np.diag(X, k), exact=True)
+        same(ex.diag(ex.matrix_init(X.T, block_shape=block[::-1]), -k), np.diag(X.T, -k), exact=True)
 
 
 # ---- Products ---------------------------------------------------------------------------------------------------------

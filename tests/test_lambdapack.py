@@ -160,6 +160,24 @@ def test_a_wrong_number_of_tiles():
     assert "chol" in raises_at("two tiles", define)
 
 
+def test_wrong_elementwise_expressions():
+    def missing():
+        @npywren.lambdapack
+        def bad(A):
+            C[0, 0] = ew("a + b", A[0, 0])  # one tile
+            return C
+
+    def unknown():
+        @npywren.lambdapack
+        def bad(A):
+            for i in range(2):
+                C[i, 0] = copy(ew("sin(a)", sum([A[k, i] for k in range(2)])))  # no sine
+            return C
+
+    assert "operand b" in raises_at("one tile", missing)
+    assert '"sin"' in raises_at("no sine", unknown)
+
+
 def test_what_is_python_and_not_lambdapack():
     def loop():
         @npywren.lambdapack

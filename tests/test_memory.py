@@ -93,6 +93,35 @@ def test_what_cannot_fit_is_refused_with_a_block_shape_that_does():
         assert (A @ A).persist().computed
 
 
+@pytest.mark.parametrize(
+    ("shape", "block", "call"),
+    [
+        ((1500, 1500), (1000, 1500), lambda A: A.T @ A),
+        ((2500, 700), (1000, 2500), lambda A: A @ A.T[:, :1500]),
+        ((1500, 1500), (100, 600), lambda A: A.executor.linalg.solve_triangular(A, A[:, :500], lower=True, trans="T")),
+        ((3000, 1), (1200, 1), lambda A: A.executor.diag(A)),
+        ((1500, 1500), (1000, 2500), lambda A: A[500:, 500:]),
+        ((900_000,), (900_000,), lambda A: A * 2),
+    ],
+)
+def test_the_block_shape_of_a_refusal_works(shape, block, call):
+    with npywren.local_executor(memory_limit=3 * 2**20) as ex:
+
+        def computed(block):
+            block = [min(b, n) for b, n in zip(block, shape, strict=True)]
+            call(ex.random.standard_normal(shape, seed=0, block_shape=block)).numpy()
+
+        with pytest.raises(MemoryError, match=r"block_shape=\([\d, ]+\)") as e:
+            computed(block)
+        computed(map(int, re.findall(r"\d+", re.search(r"block_shape=\((.*?)\)", str(e.value))[1])))
+
+
+def test_what_can_be_computed_can_be_read():
+    """A tile that fits once but not twice is refused before it is computed, not when it is read."""
+    with npywren.local_executor(memory_limit=6 * 2**20) as ex, pytest.raises(MemoryError, match=r"reading tiles.*block_shape="):
+        ex.zeros((1000, 1000), np.float32, block_shape=(1000, 1000)).persist()
+
+
 def test_memory_comes_back():
     with npywren.local_executor(memory_limit="64MiB") as ex:
         for seed in range(20):

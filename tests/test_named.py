@@ -45,7 +45,7 @@ def test_a_name_that_is_taken(session):
     np.testing.assert_array_equal(session.open("X").numpy(), [1, 2])
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "../x", "a\\b", "a\0b", "x" * 300])
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "../x", "a\\b", "a\0b", "x" * 300, "\udcff"])
 def test_names_that_cannot_be_folders(session, name):
     for call in (lambda: session.matrix_init([1.0], name=name), lambda: session.ones(3).persist(name)):
         with pytest.raises(ValueError, match="name"):

@@ -41,6 +41,24 @@ def test_npy(ex, tmp_path, shape, dtype):
     np.testing.assert_array_equal(back, X)
 
 
+def test_save_over_what_is_there(ex, tmp_path):
+    """What np.save would leave as it is stays: a link, permissions, a pipe."""
+    file, link, pipe = (tmp_path / name for name in ("x.npy", "link.npy", "pipe"))
+    np.save(file, np.zeros(3))
+    file.chmod(0o600)
+    link.symlink_to(file)
+    ex.matrix_init(sample((20, 30)), block_shape=(8, 8)).save(link)
+    assert link.is_symlink()
+    assert file.stat().st_mode & 0o777 == 0o600
+    np.testing.assert_array_equal(np.load(file), sample((20, 30)))
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="no regular file"):
+        ex.ones((3, 3)).save(pipe)
+    with pytest.raises(ValueError, match="no regular file"):  # at once: nobody will write to it
+        ex.matrix_init(pipe)
+    assert pipe.is_fifo()
+
+
 @pytest.mark.parametrize("dtype", SMALL)
 def test_npy_of_smaller_integers(ex, tmp_path, dtype):
     X = sample((31, 20), dtype)
@@ -55,7 +73,10 @@ def test_npy_of_another_byte_order_and_version(ex, tmp_path):
     np.save(tmp_path / "big.npy", X.astype(">f8"))
     with (tmp_path / "v2.npy").open("wb") as file:
         np.lib.format.write_array(file, X, version=(2, 0))
-    np.testing.assert_array_equal(ex.matrix_init(str(tmp_path / "v2.npy"), block_shape=(8, 8)).numpy(), X)
+    with (tmp_path / "v3.npy").open("wb") as file:
+        np.lib.format.write_array(file, X, version=(3, 0))
+    for name in ("v2.npy", "v3.npy"):
+        np.testing.assert_array_equal(ex.matrix_init(str(tmp_path / name), block_shape=(8, 8)).numpy(), X)
     try:
         found = ex.matrix_init(str(tmp_path / "big.npy"), block_shape=(8, 8)).numpy()
     except (TypeError, ValueError, NotImplementedError) as e:

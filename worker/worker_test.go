@@ -3,14 +3,21 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 	"unsafe"
 
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
 	"numpywren/core"
@@ -31,12 +38,33 @@ type deployment struct{ storage, queue string }
 
 func deploy(t *testing.T) deployment {
 	t.Helper()
+	if at := os.Getenv("NUMPYWREN_TEST_VERSITYGW"); at != "" {
+		return deployTo(t, bucket(t, at))
+	}
+	return deployTo(t, t.TempDir())
+}
+
+// bucket makes a bucket on a server.
+func bucket(t *testing.T, endpoint string) string {
+	t.Helper()
+	t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
+	name := fmt.Sprintf("worker-%d-%d", os.Getpid(), rand.N(1<<30))
+	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithBaseEndpoint(endpoint))
+	require.NoError(t, err)
+	client := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
+	_, err = client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name})
+	require.NoError(t, err)
+	return "s3://" + name + "/work"
+}
+
+func deployTo(t *testing.T, storage string) deployment {
+	t.Helper()
 	endpoint := os.Getenv("NUMPYWREN_TEST_ELASTICMQ")
 	if endpoint == "" {
 		t.Skip("no SQS server: python tools/servers.py run elasticmq -- go test ./worker")
 	}
 	t.Setenv("AWS_ENDPOINT_URL_SQS", endpoint)
-	d := deployment{t.TempDir(), fmt.Sprintf("worker-%d-%d", os.Getpid(), rand.N(1<<30))}
+	d := deployment{storage, fmt.Sprintf("worker-%d-%d", os.Getpid(), rand.N(1<<30))}
 	opt := sqs.Options{Name: d.queue, MaxReceive: 10}
 	q, err := sqs.Create(t.Context(), opt)
 	require.NoError(t, err)
@@ -139,6 +167,63 @@ func TestSigterm(t *testing.T) {
 	require.Equal(t, want, got)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait())
+}
+
+// TestLambda runs this program as a function's bootstrap, in AWS's own emulator.
+func TestLambda(t *testing.T) {
+	emulator := os.Getenv("NUMPYWREN_TEST_LAMBDA_EMULATOR")
+	if emulator == "" {
+		t.Skip("no emulator: NUMPYWREN_TEST_LAMBDA_EMULATOR names it, python tools/servers.py install lambda-emulator brings it")
+	}
+	d := deploy(t)
+	ports := freePorts(t, 2)
+	cmd := exec.Command(emulator, "--runtime-interface-emulator-address", ports[0], "--runtime-api-address", ports[1], os.Args[0])
+	cmd.Env = append(os.Environ(), "NUMPYWREN_TEST_AS_WORKER=1", "NUMPYWREN_STORAGE="+d.storage, "NUMPYWREN_QUEUE="+d.queue,
+		"NUMPYWREN_WORKERS=1", "NUMPYWREN_MEMORY_LIMIT=64MiB", "NUMPYWREN_LEASE=2s", "AWS_LAMBDA_FUNCTION_TIMEOUT=60")
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	invoke := func(payload string) string {
+		var answer string
+		require.Eventually(t, func() bool {
+			r, err := http.Post("http://"+ports[0]+"/2015-03-31/functions/function/invocations", "application/json", strings.NewReader(payload))
+			if err != nil {
+				return false // it begins to listen
+			}
+			defer r.Body.Close()
+			text, err := io.ReadAll(r.Body)
+			answer = string(text)
+			return err == nil
+		}, 90*time.Second, 20*time.Millisecond)
+		return answer
+	}
+	require.JSONEq(t, `{"version": "`+core.Version()+`"}`, invoke(`{"ping": {}}`))
+	require.Contains(t, invoke(`{"what": 1}`), "none of work, ping and Records")
+	const n, block = 256, 32
+	v := spd(n)
+	want := cholesky(t, core.Config{Workers: 2}, v, n, block, func() {})
+	worked := make(chan string, 1)
+	once := sync.OnceFunc(func() { go func() { worked <- invoke(`{"work": {"idle": 2}}`) }() })
+	got := cholesky(t, core.Config{Workers: 2, Storage: d.storage, Queue: d.queue}, v, n, block, once)
+	require.Equal(t, want, got)
+	require.Contains(t, <-worked, `"worker"`)
+	record := `{"messageId": "m1", "receiptHandle": "r", "body": "no message of ours", "attributes": {"ApproximateReceiveCount": "1"}, "eventSourceARN": "arn:aws:sqs:x:0:other"}`
+	require.JSONEq(t, `{"batchItemFailures": [{"itemIdentifier": "m1"}]}`, invoke(`{"Records": [`+record+`]}`))
+}
+
+// freePorts are addresses where nobody listens.
+func freePorts(t *testing.T, n int) []string {
+	t.Helper()
+	var out []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer l.Close()
+		out = append(out, l.Addr().String())
+	}
+	return out
 }
 
 // TestIdle: a worker without work leaves.

@@ -102,3 +102,13 @@ func TestFileMode(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, b.Mode(), a.Mode())
 }
+
+// TestFileOfNoBytes: what is neither file nor folder is an error, at once: a pipe would wait for its writer, and a chunk that is
+// not there is zeros.
+func TestFileOfNoBytes(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
+	_, err := blob.New(blob.FileDriver(dir)).ReadAll(context.Background(), "pipe")
+	require.Equal(t, errs.OS, errs.KindOf(err))
+	require.ErrorContains(t, err, "pipe is no regular file")
+}

@@ -80,17 +80,22 @@ func (f *file) GetRange(_ context.Context, key string, offset, length int64, ver
 }
 
 func (f *file) openFile(key string) (*os.File, fs.FileInfo, error) {
-	r, err := os.Open(f.path(key))
+	r, err := os.OpenFile(f.path(key), os.O_RDONLY|syscall.O_NONBLOCK, 0) // or a pipe would wait for its writer
 	if err != nil {
 		return nil, nil, failure(key, err)
 	}
 	info, err := r.Stat()
-	if err == nil && info.IsDir() {
-		err = fs.ErrNotExist
+	switch {
+	case err != nil:
+		err = failure(key, err)
+	case info.IsDir():
+		err = fmt.Errorf("%s: %w", key, ErrNotExist)
+	case !info.Mode().IsRegular():
+		err = errs.New(errs.OS, "%s is no regular file", key)
 	}
 	if err != nil {
 		_ = r.Close()
-		return nil, nil, failure(key, err)
+		return nil, nil, err
 	}
 	return r, info, nil
 }

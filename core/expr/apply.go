@@ -70,7 +70,7 @@ func init() { // not in the declaration: the makers use Apply's table through th
 		"argmax": onArray(applyArg), "norm": onArray(applyNorm),
 		"full": create(applyFull), "eye": create(applyEye), "uniform": create(applyUniform), "normal": create(applyNormal),
 		"arange": create(applyArange),
-		"diag":   onArray(applyDiag), "trace": onArray(applyTrace), "tril": onArray(applyTri), "triu": onArray(applyTri),
+		"diag":   onArray(applyDiag), "diagonal": onArray(applyDiagonal), "trace": onArray(applyTrace), "tril": onArray(applyTri), "triu": onArray(applyTri),
 		"matmul": onArrays(2, applyMatmul), "cholesky": onArray(applyCholesky),
 		"solve_triangular": onArrays(2, applySolveTriangular), "solve": onArrays(2, applySolve),
 		"program": {1, 64, applyProgram},

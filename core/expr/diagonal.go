@@ -17,7 +17,7 @@ type (
 	}
 )
 
-// applyDiag is numpy.diag, for which a column is a vector.
+// applyDiag is numpy.diag, but that a column is a vector.
 func applyDiag(b *builder, x *Node, p *params) (*Node, error) {
 	k := p.int("k", 0)
 	if p.err != nil {
@@ -34,6 +34,23 @@ func applyDiag(b *builder, x *Node, p *params) (*Node, error) {
 	return nil, errs.New(errs.Value, "Input must be 1- or 2-d.")
 }
 
+// applyDiagonal is numpy.diagonal.
+func applyDiagonal(b *builder, x *Node, p *params) (*Node, error) {
+	k := p.int("k", 0)
+	switch {
+	case x.ndim() < 2:
+		return nil, errs.New(errs.Value, "diag requires an array of at least two dimensions")
+	case x.ndim() > 2:
+		return nil, b.refuseStack(x)
+	}
+	return b.diagonal(x, k), p.err
+}
+
+// refuseStack is the error of an operation on one matrix that is given a stack of them.
+func (b *builder) refuseStack(x *Node) error {
+	return b.refuse("an array of shape %s: only one matrix is supported, not a stack of them", shapeText(x.Shape()))
+}
+
 // diagonalMatrix is the square matrix with a column on its diagonal.
 func (b *builder) diagonalMatrix(x *Node, k int64) (*Node, error) {
 	if k != 0 {
@@ -43,7 +60,10 @@ func (b *builder) diagonalMatrix(x *Node, k int64) (*Node, error) {
 	if err := checkSize([]int64{n, n}); err != nil {
 		return nil, err
 	}
-	g := defaultAxes([]int64{n, n}, x.dtype)
+	g := grid.Grid{x.grid[0], x.grid[0]}
+	if tooLarge(g, x.dtype, nil) {
+		g = defaultAxes([]int64{n, n}, x.dtype)
+	}
 	on := b.generate(genOp{Kernel: "eye", After: "k=0"}, g, boolType)
 	return b.ew("where(b, a, 0)", x.dtype, g, x, on), nil
 }
@@ -93,7 +113,7 @@ func applyTrace(b *builder, x *Node, p *params) (*Node, error) {
 	case x.ndim() < 2:
 		return nil, errs.New(errs.Value, "diag requires an array of at least two dimensions")
 	case x.ndim() > 2:
-		return nil, b.refuse("an array of shape %s: only one matrix is supported, not a stack of them", shapeText(x.Shape()))
+		return nil, b.refuseStack(x)
 	}
 	d := b.cast(b.diagonal(x, 0), summed(x.dtype))
 	return b.squeeze(b.reduce(d, "sum", []int{0}), []int{0}), nil

@@ -23,13 +23,14 @@ func cholOut(a *Args) ([]Spec, error) {
 
 func cholRun(a *Args, out []*tile.Tile, _ bool) error {
 	if out[0].DType == tile.Float32 {
-		return chol[float32](out[0], a.In[0])
+		return chol[float32](a, out[0])
 	}
-	return chol[float64](out[0], a.In[0])
+	return chol[float64](a, out[0])
 }
 
 // A = L Lᵀ. Only A's lower triangle is read; the rest of L is zeros.
-func chol[T float](out, in *tile.Tile) error {
+func chol[T float](args *Args, out *tile.Tile) error {
+	in := args.In[0]
 	n := int(in.Shape[0])
 	if n == 0 {
 		return nil
@@ -43,7 +44,7 @@ func chol[T float](out, in *tile.Tile) error {
 			copy(column[j:], a[j*n+j:(j+1)*n])
 		}
 	}
-	row := blasPotrf(n, l, n)
+	row := factor(args, n, l, n)
 	// OpenBLAS compares the pivot with zero, which a NaN passes. But one anywhere in a row's lower part is in its pivot then.
 	done := n
 	if row >= 0 {
@@ -59,4 +60,27 @@ func chol[T float](out, in *tile.Tile) error {
 		return &Numerical{Kernel: "chol", Row: int64(row), Reason: "not positive definite"}
 	}
 	return nil
+}
+
+// factor is LAPACK's potrf, right-looking by blocks of cholSide, so that there are pieces to share. It gives the row that is not
+// positive definite, or -1.
+//
+//	L₁₁ L₁₁ᵀ = A₁₁;  L₂₁ = A₂₁ L₁₁⁻ᵀ;  A₂₂ -= L₂₁ L₂₁ᵀ
+func factor[T float](args *Args, n int, l []T, ld int) int {
+	right := triangle{lower: true, trans: true}
+	for j := 0; j < n; j += cholSide {
+		size := min(cholSide, n-j)
+		corner := l[j*ld+j:]
+		if row := blasPotrf(size, corner, ld); row >= 0 {
+			return j + row
+		}
+		rest := n - j - size
+		if rest == 0 {
+			break
+		}
+		below, beyond := corner[size:], corner[size*ld+size:]
+		solvePieces(args, cholSide, right, rest, size, corner, ld, below, ld)
+		subtractSquare(args, cholSide, rest, size, below, ld, beyond, ld)
+	}
+	return -1
 }

@@ -1,7 +1,7 @@
 // Package kernel computes tiles: LAPACK's kernels on OpenBLAS, elementwise expressions, reductions, generators and layouts.
 // Which kernels there are, what operands they take and what shapes they give is told to programs by package lambdapack's
 // catalogue; what they compute is here, under the same names. Package runtime calls it. A kernel allocates no tiles, knows
-// nothing of matrices, and runs on its caller's thread.
+// nothing of matrices, and runs on its caller's thread, but for pieces of it that the caller has others compute (Args.Share).
 package kernel
 
 import (
@@ -45,6 +45,10 @@ type Args struct {
 	// Ew, for reduce and argpart alone: their operand is not In[0], but the elementwise expression Ew of all of In, which is
 	// computed in strips and never stored.
 	Ew *Ew
+
+	// Share calls piece(0) … piece(n-1), each once, on any goroutines, and returns when all are done; nil: this goroutine does
+	// them all. Only some kernels have pieces.
+	Share func(n int, piece func(k int))
 }
 
 // Ew is an elementwise expression in place of an operand: what ew(Expr, …, dtype=DType) would give.

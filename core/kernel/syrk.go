@@ -23,16 +23,17 @@ func syrkOut(a *Args) ([]Spec, error) {
 
 func syrkRun(a *Args, out []*tile.Tile, _ bool) error {
 	if out[0].DType == tile.Float32 {
-		syrk[float32](out[0], a.In[0], a.In[1], a.In[2])
+		syrk[float32](a, out[0])
 	} else {
-		syrk[float64](out[0], a.In[0], a.In[1], a.In[2])
+		syrk[float64](a, out[0])
 	}
 	return nil
 }
 
 // C - A Bᵀ; of a symmetric update, where A is B, only the lower triangle: nobody reads more of a tile on the diagonal, and
 // it is half the work.
-func syrk[T float](out, c, a, b *tile.Tile) {
+func syrk[T float](args *Args, out *tile.Tile) {
+	c, a, b := args.In[0], args.In[1], args.In[2]
 	if !same(c, out) {
 		copy(out.Bytes(), c.Bytes())
 	}
@@ -41,8 +42,8 @@ func syrk[T float](out, c, a, b *tile.Tile) {
 		return
 	}
 	if same(a, b) && m == n {
-		blasSyrk(n, k, -1, tile.View[T](a), ld(a), 1, tile.View[T](out), ld(out))
+		subtractSquare(args, pieceSide, n, k, tile.View[T](a), ld(a), tile.View[T](out), ld(out))
 		return
 	}
-	blasGemm(false, true, m, n, k, -1, tile.View[T](a), ld(a), tile.View[T](b), ld(b), 1, tile.View[T](out), ld(out))
+	subtractProduct(args, m, n, k, tile.View[T](a), ld(a), tile.View[T](b), ld(b), tile.View[T](out), ld(out))
 }

@@ -32,13 +32,14 @@ func trsmRun(a *Args, out []*tile.Tile, _ bool) error {
 		trans: attrString(a, "trans") == "T", unit: attrString(a, "diag") == "U",
 	}
 	if out[0].DType == tile.Float32 {
-		return trsm[float32](t, out[0], a.In[0], a.In[1])
+		return trsm[float32](a, t, out[0])
 	}
-	return trsm[float64](t, out[0], a.In[0], a.In[1])
+	return trsm[float64](a, t, out[0])
 }
 
 // op(T) X = B when t.left, else X op(T) = B.
-func trsm[T float](t triangle, out, tri, b *tile.Tile) error {
+func trsm[T float](args *Args, t triangle, out *tile.Tile) error {
+	tri, b := args.In[0], args.In[1]
 	if b.Len() == 0 {
 		return nil
 	}
@@ -53,7 +54,7 @@ func trsm[T float](t triangle, out, tri, b *tile.Tile) error {
 	if !same(b, out) {
 		copy(out.Bytes(), b.Bytes())
 	}
-	solveTriangle(t, int(b.Shape[0]), int(b.Shape[1]), a, ld(tri), tile.View[T](out), ld(out))
+	solvePieces(args, pieceSide, t, int(b.Shape[0]), int(b.Shape[1]), a, ld(tri), tile.View[T](out), ld(out))
 	return nil
 }
 

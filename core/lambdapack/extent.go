@@ -19,6 +19,14 @@ type extent struct {
 
 func fixed(n int64) extent { return extent{n: n} }
 
+// full is the length of a block that is not its axis's last.
+func (e extent) full() int64 {
+	if e.blocked {
+		return e.axis.Block
+	}
+	return e.n
+}
+
 // shaper computes the shapes of a body's tiles in one of three ways: as symbols, at one point of the loops, or the largest
 // that can be.
 type shaper struct {

@@ -109,16 +109,17 @@ func expandShape(s *shaper, c *Call, in [][]extent) [][]extent {
 	return [][]extent{out}
 }
 
-// diagpartShape is a column as long as the shorter side.
+// diagpartShape is a column as long as the shorter side. Among symbols a block of many is taken to be a full one: only the
+// last is shorter, and the check at points sees it.
 func diagpartShape(s *shaper, c *Call, in [][]extent) [][]extent {
 	windowShape(s, c, in)
 	s.rank(c, 0, in[0], 2)
 	a, b := in[0][0], in[0][1]
+	shorter := b.full() < a.full()
 	if a.blocked && b.blocked {
-		if b.axis.Len < a.axis.Len {
-			a = b
-		}
-	} else if b.n < a.n {
+		shorter = b.axis.Len < a.axis.Len
+	}
+	if shorter {
 		a = b
 	}
 	return [][]extent{{a, fixed(1)}}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/sbinet/npyio/npy"
 
@@ -46,7 +47,7 @@ type Npy struct {
 
 // OpenNpy opens a file in NumPy's format and checks its header and its size.
 func OpenNpy(path string) (*Npy, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // or a pipe would wait for its writer
 	if err != nil {
 		return nil, errs.New(fileKind(err), "%w", err)
 	}
@@ -124,12 +125,10 @@ func (n *Npy) header(size int64) error {
 	begin, length := int64(10), int64(binary.LittleEndian.Uint16(lead[8:]))
 	switch lead[6] {
 	case 1:
-	case 2:
+	case 2, 3: // which differ in the names of fields only
 		begin, length = 12, int64(binary.LittleEndian.Uint32(lead[8:]))
-	case 3:
-		return errs.New(errs.Type, "%s has a structured dtype: only arrays of numbers and bool can be read", n.path)
 	default:
-		return errs.New(errs.Value, "%s is of the .npy format %d.%d: 1.0 and 2.0 can be read", n.path, lead[6], lead[7])
+		return errs.New(errs.Value, "%s is of the .npy format %d.%d: 1.0, 2.0 and 3.0 can be read", n.path, lead[6], lead[7])
 	}
 	n.data = begin + length
 	if n.data > size {
@@ -141,6 +140,9 @@ func (n *Npy) header(size int64) error {
 	text := make([]byte, n.data)
 	if _, err := n.file.ReadAt(text, 0); err != nil {
 		return errs.New(errs.OS, "%s cannot be read: %w", n.path, err)
+	}
+	if text[6] == 3 {
+		text[6] = 2 // npyio's parser knows no other
 	}
 	return n.describe(text)
 }

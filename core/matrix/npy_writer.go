@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,8 @@ type NpyWriter struct {
 	data  int64
 }
 
-// CreateNpy begins a file, beside the one that it will replace. It ends in Commit or Abort.
+// CreateNpy begins a file, beside the one that it will replace: behind a link that is the file, and it lends its
+// permissions. It ends in Commit or Abort.
 func CreateNpy(path string, d tile.DType, shape []int64) (*NpyWriter, error) {
 	descr := ""
 	for short, known := range descrs {
@@ -40,10 +42,22 @@ func CreateNpy(path string, d tile.DType, shape []int64) (*NpyWriter, error) {
 		order = "|"
 	}
 	header := npyHeader(order+descr, shape)
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	replaced, _ := os.Stat(path) // nil: none, or an error that creating the file has too
+	switch {
+	case replaced == nil:
+	case replaced.IsDir():
 		return nil, errs.New(errs.OS, "%s is a folder: give the path of a file", path)
+	case !replaced.Mode().IsRegular(): // a device, which a file would take the place of
+		return nil, errs.New(errs.OS, "%s cannot be written: it is no regular file", path)
+	default:
+		if behind, err := filepath.EvalSymlinks(path); err == nil {
+			path = behind
+		}
 	}
 	f, err := os.OpenFile(fmt.Sprintf("%s.part-%08x", path, rand.Uint32()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if err == nil && replaced != nil {
+		err = f.Chmod(replaced.Mode().Perm())
+	}
 	if err != nil {
 		return nil, errs.New(fileKind(err), "%s cannot be written: %w", path, err)
 	}

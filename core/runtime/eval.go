@@ -284,6 +284,7 @@ func (e *evaluation) apply(k *kernel.Kernel, a *kernel.Args, operands []value, a
 		}
 		outs = append(outs, value{t: tiles[n], shape: spec.Shape, dtype: spec.DType, owned: n > 0 || acc == nil})
 	}
+	a.Share = func(n int, piece func(k int)) { e.engine.kernels.Add(int64(e.engine.rt.share(n, piece))) }
 	if err := e.engine.timed(func() error { return k.Run(a, tiles, acc != nil) }); err != nil {
 		e.release(outs...)
 		return nil, e.engine.failure(e.task, err)

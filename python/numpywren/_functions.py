@@ -164,7 +164,7 @@ class Functions:
         return self._apply("astype", [x], dtype=_operand.dtype(dtype))
 
     def diag(self, x: Any, k: SupportsIndex = 0) -> BigMatrix:
-        """The k-th diagonal of a matrix, or a matrix with the vector or column on its k-th diagonal."""
+        """The k-th diagonal of a matrix, or (with k=0 only) the matrix that has a vector or a column on its diagonal."""
         return self._apply("diag", [x], k=_operand.integer("k", k))
 
     def tril(self, x: Any, k: SupportsIndex = 0) -> BigMatrix:

@@ -81,12 +81,12 @@ class Linalg:
 
     def diagonal(self, x: Any, /, *, offset: int = 0) -> BigMatrix:
         """A diagonal."""
-        return self._ex.diag(x, offset)
+        return _protocol.diagonal(self._ex, x, offset)
 
     def trace(self, x: Any, /, *, offset: int = 0, dtype: Any = None) -> BigMatrix:
         """The sum of a diagonal."""
         x = x if dtype is None else self._ex.astype(x, dtype)
-        return self._ex.sum(self._ex.diag(x, offset)) if offset else self._ex.trace(x)
+        return self._ex.sum(self.diagonal(x, offset=offset)) if offset else self._ex.trace(x)
 
     def matrix_norm(self, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> BigMatrix:
         """The norm of a matrix."""

@@ -83,7 +83,8 @@ def _bool(ex: Executor, op: str, x: Any) -> Any:
 
 
 def _ceil(ex: Executor, x: Any) -> BigMatrix:
-    return ex._apply("negative", [ex.floor(ex._apply("negative", [x]))])
+    x = ex._array(x)
+    return ex.floor(x) if x.dtype == np.bool_ else -ex.floor(-x)
 
 
 def _isinf(ex: Executor, x: Any) -> BigMatrix:
@@ -235,20 +236,19 @@ def _broadcast_to(ex: Executor, array: Any, shape: Any) -> BigMatrix:
 
 @_implements(np.diag)
 def _diag(ex: Executor, v: Any, k: Any = 0) -> BigMatrix:
-    return ex.diag(v, k)
+    v = ex._array(v)
+    return diagonal(ex, v, k) if v.ndim == 2 else ex.diag(v, k)  # a column is a matrix to NumPy
 
 
 @_implements(np.diagonal)
-def _diagonal(ex: Executor, a: Any, offset: Any = 0) -> BigMatrix:
-    a = ex._array(a)
-    if a.ndim != 2:
-        raise NotImplementedError(f"the diagonal of an array with {a.ndim} dimensions: 2 are supported")
-    return ex.diag(a, offset)
+def diagonal(ex: Executor, a: Any, offset: Any = 0) -> BigMatrix:
+    """A diagonal of a matrix, be it a column."""
+    return ex._apply("diagonal", [a], k=_operand.integer("offset", offset))
 
 
 @_implements(np.trace)
 def _trace(ex: Executor, a: Any, offset: Any = 0) -> BigMatrix:
-    return ex.trace(a) if not offset else ex.sum(_diagonal(ex, a, offset))
+    return ex.trace(a) if not offset else ex.sum(diagonal(ex, a, offset))
 
 
 @_implements(np.tril)
