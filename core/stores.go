@@ -5,15 +5,24 @@ import (
 	"time"
 
 	"numpywren/core/blob"
-	"numpywren/core/errs"
+	"numpywren/core/blob/s3"
 	"numpywren/core/fleet"
 	"numpywren/core/invoke"
 	"numpywren/core/queue"
 	"numpywren/core/queue/sqs"
 )
 
+// openTime bounds the first request, so that a wrong address is an error within seconds.
+const openTime = 15 * time.Second
+
 func openS3(ctx context.Context, url, region string) (*blob.Store, error) {
-	return nil, errs.New(errs.Unsupported, "no S3")
+	store, err := s3.Open(ctx, url, s3.Options{Region: region})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	return store, store.Check(ctx)
 }
 
 func openSQS(ctx context.Context, name, region string, lease time.Duration) (*queue.Queue, error) {

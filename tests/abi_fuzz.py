@@ -288,6 +288,7 @@ CALLS = [
     lambda e: told(lib.npw_list, some_handle("executor"), e),
     lambda e: told(lib.npw_describe, some_handle("executor"), e),
     lambda e: told(lib.npw_job_progress, some_handle("job"), e),
+    lambda e: told(lib.npw_job_answer, some_handle("job"), e),
     lambda e: lib.npw_job_cancel(some_handle("job"), e),
     lambda e: lib.npw_job_free(some_handle("job"), e),
     lambda e: lib.npw_delete(some_handle("executor"), text(rng.choice(["a", "b", "zzz", ""])), e),

@@ -32,11 +32,12 @@ def test_contents(wheel):
     assert {
         "numpywren/libnumpywren.so",
         "numpywren/libnpw_openblas.so",
+        "numpywren/numpywren-worker",
         "numpywren/py.typed",
         "numpywren/__init__.py",
     } <= package
     assert any(name.endswith("LICENSE") for name in names)
-    assert {pathlib.Path(name).suffix for name in package} <= {".py", ".so", ".typed", ".txt"}
+    assert {pathlib.Path(name).suffix for name in package} <= {".py", ".so", ".typed", ".txt", ""}
 
 
 def test_auditwheel(wheel):

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,7 +44,7 @@ func (d *Deployment) Submit(ctx context.Context, m *Manifest) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Store.PutBytes(ctx, manifestKey(m.ID), text, blob.PutOptions{IfNoneMatch: true}); err != nil {
+	if err := d.create(ctx, manifestKey(m.ID), text); err != nil {
 		return nil, fmt.Errorf("the job cannot be written: %w", err)
 	}
 	m.Settings = m.Settings.withDefaults()
@@ -54,10 +55,21 @@ func (d *Deployment) Submit(ctx context.Context, m *Manifest) (*Job, error) {
 	return j, j.begin(ctx)
 }
 
+// create writes an object that is not there. When the answer to a first attempt was lost, the object that is there is ours.
+func (d *Deployment) create(ctx context.Context, key string, content []byte) error {
+	err := d.Store.PutBytes(ctx, key, content, blob.PutOptions{IfNoneMatch: true})
+	if errors.Is(err, blob.ErrExists) {
+		if there, e := d.Store.ReadAll(ctx, key); e == nil && bytes.Equal(there, content) {
+			return nil
+		}
+	}
+	return err
+}
+
 // begin writes that the run began, and sends its first message.
 func (j *Job) begin(ctx context.Context) error {
 	key := Root + j.run.job + "/runs/" + strconv.Itoa(j.run.run)
-	if err := j.d.Store.PutBytes(ctx, key, []byte(time.Now().UTC().Format(time.RFC3339)), blob.PutOptions{IfNoneMatch: true}); err != nil {
+	if err := j.d.create(ctx, key, []byte(NewID())); err != nil {
 		return fmt.Errorf("the job cannot be written: %w", err)
 	}
 	first := queue.Message{Body: order{run: j.run, feed: true}.String(), Priority: Levels - 1}
