@@ -25,6 +25,7 @@ type Executor struct {
 	cancel  context.CancelFunc
 	serial  atomic.Int64
 	plans   planCache
+	buckets buckets // of URLs that arrays come from and go to
 
 	mu     sync.Mutex
 	closed bool
