@@ -1,5 +1,5 @@
-# Everything a developer runs. `make help` lists it. Needs Go, Python >= 3.10 and a C compiler; the rest comes from the
-# package registries into $(VENV) and build/.
+# Everything a developer runs. `make help` lists it. Needs Go, Python >= 3.10 and a C compiler, and for the tests Java and Maven;
+# the rest comes from the package registries into $(VENV), build/ and, for servers, a cache in the home directory.
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -13,6 +13,8 @@ PKG      ?= ./...
 PY  := $(VENV)/bin/python
 GO  := $(PY) tools/gotool.py
 export PATH := $(abspath $(VENV)/bin):$(PATH)
+# The real servers that tests talk to, for the time of a command.
+SERVERS := $(PY) tools/servers.py run versitygw minio elasticmq moto --
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # What the wheel is made of.
@@ -44,15 +46,17 @@ fmt: $(VENV)/lint.stamp ## format Go and Python
 	$(VENV)/bin/ruff check --fix $(PYFILES)
 	$(VENV)/bin/ruff format $(PYFILES)
 
-go-test: openblas ## Go's tests, without and with the race detector (PKG=./core/tile/... narrows)
-	$(GO) test $(PKG)
-	$(GO) test -race -short $(PKG)
+go-test: openblas servers ## Go's tests, without and with the race detector (PKG=./core/tile/... narrows)
+	$(SERVERS) $(GO) test $(PKG)
+	$(SERVERS) $(GO) test -race -short $(PKG)
 
-py-test: build/installed.stamp $(VENV)/test.stamp ## pytest on the installed wheel, and the examples in the documentation
-	$(PY) -m pytest
+py-test: build/installed.stamp servers ## pytest on the installed wheel, and the examples in the documentation
+	$(SERVERS) $(PY) -m pytest
 
 wheel: build/wheel.stamp ## build dist/numpywren-*.whl
 	@ls -l dist/*.whl
+
+servers: build/servers.stamp ## install the S3, SQS and AWS servers of the tests into a cache outside the checkout
 
 openblas: build/openblas.stamp ## make build/openblas, which core/kernel links
 
@@ -67,9 +71,9 @@ fuzz: openblas ## each fuzz test for FUZZTIME
 		done; \
 	done
 
-soak: openblas build/installed.stamp $(VENV)/test.stamp ## the randomised tests again and again, with new seeds (an hour or so)
-	NUMPYWREN_SOAK=1 $(GO) test -race -count 20 -shuffle on -timeout 2h ./core/...
-	NUMPYWREN_SOAK=1 $(PY) -m pytest tests
+soak: openblas build/installed.stamp servers ## the randomised tests again and again, with new seeds (an hour or so)
+	NUMPYWREN_SOAK=1 $(SERVERS) $(GO) test -race -count 20 -shuffle on -timeout 2h ./core/...
+	NUMPYWREN_SOAK=1 $(SERVERS) $(PY) -m pytest tests
 
 clean: ## remove what make made
 	rm -rf build dist $(VENV) python/*.egg-info python/numpywren/*.so*
@@ -91,6 +95,11 @@ build/openblas.stamp: tools/openblas.py $(VENV)/engine.stamp
 	$(PY) tools/openblas.py build/openblas
 	@touch $@
 
+build/servers.stamp: tools/servers.py $(VENV)/test.stamp
+	@mkdir -p build
+	$(PY) tools/servers.py install
+	@touch $@
+
 build/wheel.stamp: $(SOURCES) | $(PY)
 	@mkdir -p build && rm -rf dist/*.whl build/lib* build/bdist* # what setuptools would take over from the last time
 	$(PY) -m pip wheel -q --no-deps -w dist .
@@ -101,4 +110,4 @@ build/installed.stamp: build/wheel.stamp
 	$(PY) -m pip install -q --force-reinstall --no-deps dist/*.whl
 	@touch $@
 
-.PHONY: help demo test lint fmt go-test py-test wheel openblas bench fuzz soak clean
+.PHONY: help demo test lint fmt go-test py-test wheel servers openblas bench fuzz soak clean

@@ -30,6 +30,7 @@ type Executor struct {
 	cancel  context.CancelFunc
 	serial  atomic.Int64
 	plans   planCache
+	buckets buckets // of URLs that arrays come from and go to
 
 	sidecars *sidecar.Pool // the processes of calls and blocks
 	calls    *pywren.Runner

@@ -89,7 +89,8 @@ func (e *Executor) eachStored(ctx context.Context, n *expr.Node, f func(i matrix
 	})
 }
 
-// SaveNpy computes an array and writes it to a .npy file, which appears whole or not at all.
+// SaveNpy computes an array and writes it to a .npy file, which appears whole or not at all; path is a file's, or the URL of an
+// object.
 func (e *Executor) SaveNpy(a *Array, path string) (*Job, error) {
 	nodes, err := e.nodes([]*Array{a})
 	if err != nil {
@@ -106,6 +107,9 @@ func (e *Executor) SaveNpy(a *Array, path string) (*Job, error) {
 		j.toMove.Store(n.Grid().Size() * sizeOf(n.DType()))
 		if err := e.compute(ctx, j, nodes, []string{""}); err != nil {
 			return err
+		}
+		if isURL(path) {
+			return e.saveObject(ctx, j, n, d, path)
 		}
 		w, err := matrix.CreateNpy(path, d, n.Shape())
 		if err != nil {

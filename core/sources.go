@@ -43,6 +43,7 @@ type source struct {
 	shape []int64
 	// read fills t, whose dtype is the one of the matrix, with the elements from start on.
 	read func(ctx context.Context, start []int64, t *tile.Tile) error
+	npy  *matrix.Npy // instead of read: an object, of which many tiles are read at once
 }
 
 // StartFromBuffer brings an array in. The caller's memory is not touched after Job.Close.
@@ -81,10 +82,13 @@ func (e *Executor) widen(ctx context.Context, d tile.DType, t *tile.Tile, fill f
 	return matrix.Widen(t, narrow)
 }
 
-// StartFromNpy brings a .npy file in, tile by tile.
+// StartFromNpy brings a .npy file in, tile by tile; path is a file's, or the URL of an object.
 func (e *Executor) StartFromNpy(path, name string, block []int64) (*Job, error) {
 	if err := e.open(); err != nil {
 		return nil, err
+	}
+	if isURL(path) {
+		return e.startFromNpyObject(path, name, block)
 	}
 	f, err := matrix.OpenNpy(path)
 	if err != nil {
@@ -128,21 +132,11 @@ func (e *Executor) startSource(s source, name string, block []int64, last func()
 		}
 		defer out.Unref()
 		j.toMove.Store(g.Size() * int64(d.Size()))
-		tileBytes := tile.SizeOf(d, g.Block()) + tile.SizeOf(s.dtype, g.Block())
-		err = e.rt.EachTile(ctx, g, tileBytes, func(ctx context.Context, i matrix.Index) error {
-			idx := i[:len(g)]
-			t, err := e.space.Alloc(ctx, d, g.TileShape(idx))
-			if err != nil {
-				return err
-			}
-			if err := s.read(ctx, g.Starts(idx), t); err != nil {
-				e.space.Free(t)
-				return err
-			}
-			e.space.Put(out.m, i, t, matrix.Kept)
-			j.moved.Add(t.NBytes())
-			return e.space.Err(out.m)
-		})
+		if s.npy != nil {
+			err = e.fillGroups(ctx, j, s.npy, out.m)
+		} else {
+			err = e.fillTiles(ctx, j, s, out.m)
+		}
 		if err == nil {
 			err = e.finish(ctx, out)
 		}
@@ -150,6 +144,26 @@ func (e *Executor) startSource(s source, name string, block []int64, last func()
 			j.result = e.arrayOf(out)
 		}
 		return err
+	})
+}
+
+// fillTiles reads all tiles of a matrix, each by itself.
+func (e *Executor) fillTiles(ctx context.Context, j *Job, s source, m *matrix.BigMatrix) error {
+	g, d := m.Grid, m.DType
+	tileBytes := tile.SizeOf(d, g.Block()) + tile.SizeOf(s.dtype, g.Block())
+	return e.rt.EachTile(ctx, g, tileBytes, func(ctx context.Context, i matrix.Index) error {
+		idx := i[:len(g)]
+		t, err := e.space.Alloc(ctx, d, g.TileShape(idx))
+		if err != nil {
+			return err
+		}
+		if err := s.read(ctx, g.Starts(idx), t); err != nil {
+			e.space.Free(t)
+			return err
+		}
+		e.space.Put(m, i, t, matrix.Kept)
+		j.moved.Add(t.NBytes())
+		return e.space.Err(m)
 	})
 }
 
@@ -223,17 +237,17 @@ func (e *Executor) finish(ctx context.Context, s *stored) error {
 	return nil
 }
 
-// StartFromZarr opens the folder of a Zarr v3 array. Its chunks are read when they are needed, and never written; with a name
-// the array is copied.
+// StartFromZarr opens the folder of a Zarr v3 array, of files or of objects below a URL. Its chunks are read when they are needed,
+// and never written; with a name the array is copied.
 func (e *Executor) StartFromZarr(path, name string, block []int64) (*Job, error) {
 	if err := e.open(); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(path); err != nil {
-		return nil, errs.New(errs.NotFound, "%s cannot be opened: %w", path, err)
+	chunks, base, err := e.openZarr(path)
+	if err != nil {
+		return nil, err
 	}
-	chunks := &matrix.Chunks{Store: blob.NewFile(path)}
-	m, err := openMatrix(e.ctx, chunks, filepath.Base(path))
+	m, err := openMatrix(e.ctx, chunks, base)
 	if errs.KindOf(err) == errs.Key {
 		return nil, errs.New(errs.NotFound, "%s is no Zarr v3 array: it has no zarr.json", path)
 	}
@@ -278,6 +292,17 @@ func (e *Executor) StartFromZarr(path, name string, block []int64) (*Job, error)
 		j.result = a
 		return nil
 	})
+}
+
+// openZarr finds the folder of a Zarr array, and the name that it has there.
+func (e *Executor) openZarr(path string) (*matrix.Chunks, string, error) {
+	if isURL(path) {
+		return e.openZarrObject(path)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, "", errs.New(errs.NotFound, "%s cannot be opened: %w", path, err)
+	}
+	return &matrix.Chunks{Store: blob.NewFile(path)}, filepath.Base(path), nil
 }
 
 // replace applies an operation to an array, and lets go of the array.

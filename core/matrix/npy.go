@@ -39,11 +39,30 @@ type Npy struct {
 	DType        tile.DType // of the file; a tile to read into has it, or what Widened makes of it
 	FortranOrder bool
 
-	file *os.File
+	file npyFile
 	path string
 	data int64 // where the elements begin
 	big  bool  // their bytes are big endian
 }
+
+// npyFile is where the bytes of a .npy file are.
+type npyFile interface {
+	ReadAtContext(ctx context.Context, p []byte, at int64) (int, error)
+	Size() int64
+	Close() error
+}
+
+// localFile is one of the operating system.
+type localFile struct {
+	*os.File
+	size int64
+}
+
+func (f *localFile) ReadAtContext(_ context.Context, p []byte, at int64) (int, error) {
+	return f.ReadAt(p, at)
+}
+
+func (f *localFile) Size() int64 { return f.size }
 
 // OpenNpy opens a file in NumPy's format and checks its header and its size.
 func OpenNpy(path string) (*Npy, error) {
@@ -51,12 +70,22 @@ func OpenNpy(path string) (*Npy, error) {
 	if err != nil {
 		return nil, errs.New(fileKind(err), "%w", err)
 	}
-	n := &Npy{file: f, path: path}
-	if err := n.open(); err != nil {
+	n, err := openLocal(f, path)
+	if err != nil {
 		_ = f.Close()
-		return nil, err
 	}
-	return n, nil
+	return n, err
+}
+
+func openLocal(f *os.File, path string) (*Npy, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errs.New(errs.OS, "%w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errs.New(errs.Value, "%s is no .npy file: it is no regular file", path)
+	}
+	return openNpy(context.Background(), &localFile{f, info.Size()}, path)
 }
 
 // fileKind is the kind of an error of the operating system about a path.
@@ -73,17 +102,16 @@ func fileKind(err error) errs.Kind {
 // Close closes the file.
 func (n *Npy) Close() error { return n.file.Close() }
 
-func (n *Npy) open() error {
-	info, err := n.file.Stat()
-	if err != nil {
-		return errs.New(errs.OS, "%w", err)
+// openNpy checks the header and the size of a file.
+func openNpy(ctx context.Context, f npyFile, path string) (*Npy, error) {
+	n := &Npy{file: f, path: path}
+	if err := n.header(ctx, f.Size()); err != nil {
+		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return errs.New(errs.Value, "%s is no .npy file: it is no regular file", n.path)
-	}
-	if err := n.header(info.Size()); err != nil {
-		return err
-	}
+	return n, n.checkSize()
+}
+
+func (n *Npy) checkSize() error {
 	elements := int64(1)
 	for _, s := range n.Shape {
 		if s < 0 || s > 0 && elements > (1<<58)/s {
@@ -96,7 +124,7 @@ func (n *Npy) open() error {
 			elements = 0
 		}
 	}
-	switch size, got := elements*int64(n.DType.Size()), info.Size()-n.data; {
+	switch size, got := elements*int64(n.DType.Size()), n.file.Size()-n.data; {
 	case got < size:
 		return errs.New(errs.Value, "%s is cut short: %d bytes of elements instead of %d (shape %v, %s)", n.path, got, size, n.Shape, n.DType)
 	case got > size:
@@ -109,11 +137,11 @@ func (n *Npy) open() error {
 const maxHeader = 64 << 10
 
 // header reads the header of a file of the given size.
-func (n *Npy) header(size int64) error {
+func (n *Npy) header(ctx context.Context, size int64) error {
 	var lead [12]byte
-	got, err := n.file.ReadAt(lead[:], 0)
+	got, err := n.file.ReadAtContext(ctx, lead[:], 0)
 	if err != nil && err != io.EOF {
-		return errs.New(errs.OS, "%w", err)
+		return errs.New(kindOr(err, errs.OS), "%s cannot be read: %w", n.path, err)
 	}
 	magic := npy.Magic[:]
 	if got < len(magic) && bytes.HasPrefix(magic, lead[:got]) && got > 0 || got >= len(magic) && got < 10 && bytes.HasPrefix(lead[:], magic) {
@@ -138,8 +166,8 @@ func (n *Npy) header(size int64) error {
 		return errs.New(errs.Value, "%s has a header of %d bytes: at most %d can be read", n.path, length, maxHeader)
 	}
 	text := make([]byte, n.data)
-	if _, err := n.file.ReadAt(text, 0); err != nil {
-		return errs.New(errs.OS, "%s cannot be read: %w", n.path, err)
+	if _, err := n.file.ReadAtContext(ctx, text, 0); err != nil && err != io.EOF {
+		return errs.New(kindOr(err, errs.OS), "%s cannot be read: %w", n.path, err)
 	}
 	if text[6] == 3 {
 		text[6] = 2 // npyio's parser knows no other
@@ -229,7 +257,7 @@ func (n *Npy) ReadTile(ctx context.Context, start []int64, t *tile.Tile) error {
 		part, err := buf[:0], error(nil)
 		for at, run := range runs(n.Shape, first, e, order) {
 			part = part[:int64(len(part))+run*size]
-			if err = n.readAt(part[int64(len(part))-run*size:], n.data+at*size); err != nil {
+			if err = n.readAt(ctx, part[int64(len(part))-run*size:], n.data+at*size); err != nil {
 				return err
 			}
 		}
@@ -246,15 +274,15 @@ func (n *Npy) ReadTile(ctx context.Context, start []int64, t *tile.Tile) error {
 	})
 }
 
-func (n *Npy) readAt(p []byte, at int64) error {
-	got, err := n.file.ReadAt(p, at)
+func (n *Npy) readAt(ctx context.Context, p []byte, at int64) error {
+	got, err := n.file.ReadAtContext(ctx, p, at)
+	if got == len(p) {
+		return nil
+	}
 	if err == io.EOF {
 		return errs.New(errs.Value, "%s was cut short while it was open: it ends at byte %d instead of %d or later", n.path, at+int64(got), at+int64(len(p)))
 	}
-	if err != nil {
-		return errs.New(errs.OS, "%s cannot be read: %w", n.path, err)
-	}
-	return nil
+	return errs.New(kindOr(err, errs.OS), "%s cannot be read: %w", n.path, err)
 }
 
 // region is what is read for a tile: its own elements; or whole rows of the file, when these are so short that more reads

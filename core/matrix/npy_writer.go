@@ -28,20 +28,10 @@ type NpyWriter struct {
 // CreateNpy begins a file, beside the one that it will replace: behind a link that is the file, and it lends its
 // permissions. It ends in Commit or Abort.
 func CreateNpy(path string, d tile.DType, shape []int64) (*NpyWriter, error) {
-	descr := ""
-	for short, known := range descrs {
-		if known == d {
-			descr = short
-		}
+	header, err := NpyHeader(d, shape)
+	if err != nil {
+		return nil, err
 	}
-	if descr == "" {
-		return nil, errs.New(errs.Type, "an array of %s cannot be written to a .npy file", d)
-	}
-	order := "<"
-	if d.Size() == 1 {
-		order = "|"
-	}
-	header := npyHeader(order+descr, shape)
 	replaced, _ := os.Stat(path) // nil: none, or an error that creating the file has too
 	switch {
 	case replaced == nil:
@@ -76,7 +66,24 @@ func CreateNpy(path string, d tile.DType, shape []int64) (*NpyWriter, error) {
 	return w, nil
 }
 
-// npyHeader is the head of a file of version 1.0, padded so that the elements begin at a multiple of 64 bytes.
+// NpyHeader is the head of a file of version 1.0 in C order, padded so that the elements begin at a multiple of 64 bytes.
+func NpyHeader(d tile.DType, shape []int64) ([]byte, error) {
+	descr := ""
+	for short, known := range descrs {
+		if known == d {
+			descr = short
+		}
+	}
+	if descr == "" {
+		return nil, errs.New(errs.Type, "an array of %s cannot be written to a .npy file", d)
+	}
+	order := "<"
+	if d.Size() == 1 {
+		order = "|"
+	}
+	return npyHeader(order+descr, shape), nil
+}
+
 func npyHeader(descr string, shape []int64) []byte {
 	sides := make([]string, len(shape))
 	for d, s := range shape {

@@ -48,7 +48,7 @@ func (d *driver) failure(operation, key string, err error) error {
 	case errors.As(err, &known):
 		return fmt.Errorf("%s: %w", d.where(key), known)
 	case isMismatch(err):
-		return d.says(errs.OS, err, "%s is damaged, or was on its way: %v", d.where(key), err)
+		return says(errs.OS, err, "%s is damaged, or was on its way: %v", d.where(key), err)
 	case errors.As(err, &api):
 		return d.refused(operation, key, api.ErrorCode(), api.ErrorMessage(), err)
 	}
@@ -56,7 +56,7 @@ func (d *driver) failure(operation, key string, err error) error {
 }
 
 // says is an error with a text of ours and S3's in the chain.
-func (d *driver) says(kind errs.Kind, cause error, format string, args ...any) error {
+func says(kind errs.Kind, cause error, format string, args ...any) error {
 	return &errs.Error{Kind: kind, Msg: fmt.Sprintf(format, args...), Err: cause}
 }
 
@@ -67,7 +67,7 @@ func (d *driver) refused(operation, key, code, message string, err error) error 
 	case "NoSuchKey", "NotFound", "NoSuchUpload":
 		return fmt.Errorf("%s: %w", where, blob.ErrNotExist)
 	case "NoSuchBucket":
-		return d.says(errs.NotFound, err, "there is no bucket %q (%s): create it, or correct its name", d.bucket, d.endpoint)
+		return says(errs.NotFound, err, "there is no bucket %q (%s): create it, or correct its name", d.bucket, d.endpoint)
 	case "PreconditionFailed":
 		if operation == "GetObject" {
 			return fmt.Errorf("%s: %w", where, blob.ErrReplaced)
@@ -75,24 +75,24 @@ func (d *driver) refused(operation, key, code, message string, err error) error 
 		return fmt.Errorf("%s: %w", where, blob.ErrExists)
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "MovedPermanently", "BadRequest":
 		if region := rightRegion(message, err); region != "" {
-			return d.says(errs.Value, err, "the bucket %q is in the region %q, not %q: set AWS_REGION=%s, or give region=%q",
+			return says(errs.Value, err, "the bucket %q is in the region %q, not %q: set AWS_REGION=%s, or give region=%q",
 				d.bucket, region, d.region, region, region)
 		}
 	case "AccessDenied", "Forbidden", "AllAccessDisabled":
 		return d.denied(operation, key, message, err)
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired", "ExpiredTokenException":
-		return d.says(errs.OS, errors.Join(syscall.EACCES, err), "the AWS credentials are not valid (%s: %s): log in again, or correct "+
+		return says(errs.OS, errors.Join(syscall.EACCES, err), "the AWS credentials are not valid (%s: %s): log in again, or correct "+
 			"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", code, message)
 	case "RequestTimeTooSkewed":
-		return d.says(errs.OS, err, "this machine's clock is off by more than 15 minutes, so %s refuses its requests: set the clock",
+		return says(errs.OS, err, "this machine's clock is off by more than 15 minutes, so %s refuses its requests: set the clock",
 			d.endpoint)
 	case "InvalidBucketName", "KeyTooLongError":
-		return d.says(errs.Value, err, "%s: %s: %s", where, code, message)
+		return says(errs.Value, err, "%s: %s: %s", where, code, message)
 	case "SlowDown", "ServiceUnavailable", "Throttling", "RequestLimitExceeded":
-		return d.says(errs.OS, errors.Join(syscall.EAGAIN, err), "%s: the service asks to slow down (%s), and still did after %d "+
+		return says(errs.OS, errors.Join(syscall.EAGAIN, err), "%s: the service asks to slow down (%s), and still did after %d "+
 			"attempts: use fewer workers, or try again later", where, code, attempts)
 	}
-	return d.says(errs.OS, err, "%s: %s fails: %s: %s", where, operation, code, message)
+	return says(errs.OS, err, "%s: %s fails: %s: %s", where, operation, code, message)
 }
 
 // denied names the right that is missing. Without the one to list, S3 tells of objects that do not exist in the same way.
@@ -111,7 +111,7 @@ func (d *driver) denied(operation, key, message string, err error) error {
 	if message != "" {
 		message = " (" + message + ")"
 	}
-	return d.says(errs.OS, errors.Join(syscall.EACCES, err), "access denied%s: the credentials in use lack the right %s on %s%s",
+	return says(errs.OS, errors.Join(syscall.EACCES, err), "access denied%s: the credentials in use lack the right %s on %s%s",
 		message, action, resource, hint)
 }
 
@@ -142,12 +142,12 @@ func (d *driver) unreachable(key string, err error) error {
 			}
 		default:
 			if status >= 300 {
-				return d.says(errs.OS, err, "%s: %s answers with HTTP status %d", d.where(key), d.endpoint, status)
+				return says(errs.OS, err, "%s: %s answers with HTTP status %d", d.where(key), d.endpoint, status)
 			}
 		}
 	}
 	if isCertificate(err) {
-		return d.says(errs.OS, err, "the certificate of %s is not trusted (%v): set AWS_CA_BUNDLE to the file of its authority's",
+		return says(errs.OS, err, "the certificate of %s is not trusted (%v): set AWS_CA_BUNDLE to the file of its authority's",
 			d.endpoint, rootCause(err))
 	}
 	cause := err
@@ -155,7 +155,7 @@ func (d *driver) unreachable(key string, err error) error {
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		cause = errors.Join(syscall.ETIMEDOUT, err)
 	}
-	return d.says(errs.OS, cause, "%s: %s cannot be reached (%v): check the network, and the endpoint's URL if one is set",
+	return says(errs.OS, cause, "%s: %s cannot be reached (%v): check the network, and the endpoint's URL if one is set",
 		d.where(key), d.endpoint, rootCause(err))
 }
 

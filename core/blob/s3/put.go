@@ -26,7 +26,7 @@ const (
 	singlePut = 9 << 20
 	// directParts is how many parts of one Write go out at once from the caller's memory.
 	directParts  = 4
-	abortTimeout = 10 * time.Second
+	abortTimeout = 3 * time.Second
 )
 
 // unsigned leaves the body out of the signature, which is over its CRC32C instead: SHA-256 takes more time than a fast network.
@@ -75,12 +75,15 @@ func (d *driver) putParts(ctx context.Context, key string, size int64, write fun
 	if err == nil {
 		err = u.flush()
 	}
+	if err != nil {
+		cancel(err) // what is on its way is for nothing
+	}
 	u.sending.Wait()
 	if u.current != nil {
 		u.current.release()
 	}
 	if cause := context.Cause(inner); cause != nil {
-		err = cause // the failure of a part, of which the writer saw the consequences
+		err = cause // of a part that failed the writer only saw the consequences
 	}
 	if err == nil {
 		err = u.complete(size, opts)

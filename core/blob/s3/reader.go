@@ -131,7 +131,7 @@ func (r *reader) read(p []byte) (int, error) {
 		var err error
 		switch {
 		case r.body != nil && r.pos == r.mark && r.pos < r.bodyEnd:
-			err = r.turn()
+			r.turn()
 		case r.body != nil:
 			n, err = r.fromBody(p)
 		case len(r.parts) > 0 && r.parts[0].from <= r.pos:
@@ -147,13 +147,12 @@ func (r *reader) read(p []byte) (int, error) {
 }
 
 // turn leaves the body for the parts that were read ahead, or stays with it when there are none.
-func (r *reader) turn() error {
+func (r *reader) turn() {
 	if len(r.parts) > 0 {
 		r.leave()
 	} else {
 		r.readAhead()
 	}
-	return nil
 }
 
 func (r *reader) leave() {
