@@ -13,10 +13,11 @@ type request struct {
 	Op     string `json:"op"`
 	ID     string `json:"id"`
 	DryRun bool   `json:"dry_run"`
+	setup
 }
 
 // Request asks about jobs of the fleet. text is a JSON object {"op", "id"}; op is "jobs", "status", "wait", "cancel", "resume",
-// "report", "logs", "matrices" or, with "dry_run", "gc". The job's Answer is JSON.
+// "report", "logs", "matrices" or, with "dry_run", "gc"; or one of setup.go, for which any executor serves. The job's Answer is JSON.
 func (e *Executor) Request(text string) (*Job, error) {
 	if err := e.open(); err != nil {
 		return nil, err
@@ -24,6 +25,10 @@ func (e *Executor) Request(text string) (*Job, error) {
 	var r request
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		return nil, errs.New(errs.Value, "the request is not what was expected: %w", err)
+	}
+	switch r.Op {
+	case "deploy", "check", "delete":
+		return e.start(func(ctx context.Context, j *Job) error { return r.run(ctx, j, r.Op, r.DryRun) })
 	}
 	if e.fleet == nil {
 		return nil, errs.New(errs.Unsupported, "%s needs an executor whose workers are elsewhere: aws_executor()", r.Op)
@@ -117,7 +122,8 @@ func (j *Job) reply(v any) error {
 	return nil
 }
 
-// Answer is what a finished request found, as JSON; "" when it is none, or failed.
+// Answer is what a finished request found, as JSON; "" when it is none, or failed. That of "deploy", "check" and "delete" grows
+// while they run, and stays when they fail.
 func (j *Job) Answer() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()

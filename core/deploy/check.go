@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -15,16 +14,9 @@ import (
 
 	"numpywren/core/cloud"
 	"numpywren/core/errs"
+	"numpywren/core/invoke"
 	"numpywren/core/queue/sqs"
 )
-
-// Ping is the payload of an invocation to which a worker answers with a Pong and does nothing else.
-const Ping = `{"ping":true}`
-
-// Pong is a worker's answer.
-type Pong struct {
-	Version string `json:"version"`
-}
 
 // Check does one of everything that a job needs, with the rights of who calls, and tells a line for each thing: "ok bucket b:
 // put an object", or "failed …" with what is missing. It goes on after a failure, and fails if anything did.
@@ -121,16 +113,13 @@ func (s *session) checkFunction(ctx context.Context, report func(string, error) 
 	}
 }
 
+// ping asks the worker for its version.
 func (s *session) ping(ctx context.Context) (version string, err error) {
-	out, err := s.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &s.Function, Payload: []byte(Ping)})
+	f, err := invoke.Open(ctx, s.Function, s.region)
 	if err != nil {
-		return "", s.explain(err, "invoke it")
+		return "", err
 	}
-	var pong Pong
-	if out.FunctionError != nil || json.Unmarshal(out.Payload, &pong) != nil || pong.Version == "" {
-		return "", errs.New(errs.OS, "the worker does not answer as one does, but with %.300s", strings.TrimSpace(string(out.Payload)))
-	}
-	return pong.Version, nil
+	return f.Version(ctx)
 }
 
 // Delete removes what Apply made; what is not there is no error. The objects of the storage are removed only with contents, and

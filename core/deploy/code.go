@@ -13,14 +13,21 @@ import (
 	"numpywren/core/errs"
 )
 
-// zipOf packs the worker: one program, as bootstrap, or a folder with a bootstrap and what it loads. The same files give the
-// same bytes, so that Lambda's checksum says whether the function has them already.
+// engine is the library that a worker loads from beside itself.
+const engine = "libnpw_openblas.so"
+
+// zipOf packs the worker: its program, as bootstrap, with the engine beside it if there is one, or a folder with a bootstrap and
+// what it loads. The same files give the same bytes, so that Lambda's checksum says whether the function has them already.
 func zipOf(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if path == "" || err != nil {
 		return nil, errs.New(errs.NotFound, "worker is %q: the path of the worker's program, or of a folder with it as bootstrap, is wanted", path)
 	}
 	files := map[string]string{"bootstrap": path}
+	beside := filepath.Join(filepath.Dir(path), engine)
+	if _, err := os.Stat(beside); err == nil {
+		files[engine] = beside
+	}
 	if info.IsDir() {
 		if files, err = folder(path); err != nil {
 			return nil, err

@@ -187,10 +187,7 @@ func (s *session) removeFunction(ctx context.Context, tell func(string)) error {
 }
 
 // recursion is the setting that lets a function feed the queue that it is fed from: else Lambda stops it after 16 rounds.
-type recursion struct {
-	*session
-	absent bool
-}
+type recursion struct{ *session }
 
 func (r *recursion) look(ctx context.Context) (string, string, error) {
 	out, err := r.lambda.GetFunctionRecursionConfig(ctx, &lambda.GetFunctionRecursionConfigInput{FunctionName: &r.Function})

@@ -91,6 +91,7 @@ class Config:
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(Config))
+DEPLOYMENT = ("storage", "queue", "function", "region")
 
 
 def parse_bytes(size: int | str, name: str = "memory_limit") -> int:
@@ -183,7 +184,20 @@ def _converted(variable: str, name: str, text: str) -> Any:
     return text
 
 
+def deployment(
+    arguments: Mapping[str, str | None], profile: str | None = None, environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Where a deployment on AWS is: each of `DEPLOYMENT` from the first of arguments, environment and profile that has it."""
+    found = {name: value for name, value in _table(profile, environ).items() if name in DEPLOYMENT}
+    found |= {name: text for name in DEPLOYMENT if (text := environ.get(f"NUMPYWREN_{name.upper()}"))}
+    return found | {name: text for name in DEPLOYMENT if (text := arguments.get(name))}
+
+
 def _from_file(profile: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    return {name: value for name, value in _table(profile, environ).items() if name in NAMES}
+
+
+def _table(profile: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
     named = environ.get("NUMPYWREN_CONFIG")
     home = environ.get("XDG_CONFIG_HOME") or "~/.config"
     path = pathlib.Path(named or pathlib.Path(home, "numpywren", "config.toml")).expanduser()
@@ -200,6 +214,7 @@ def _from_file(profile: str | None, environ: Mapping[str, str]) -> dict[str, Any
     settings = tables.get(wanted or "default", {})
     if not isinstance(settings, dict):
         raise ValueError(f"{path}: a table [{wanted or 'default'}] was expected")
-    if unknown := settings.keys() - set(NAMES):
-        raise ValueError(f"{path}: unknown setting {sorted(unknown)[0]!r}: there are {', '.join(NAMES)}")
+    known = (*NAMES, *DEPLOYMENT)
+    if unknown := settings.keys() - set(known):
+        raise ValueError(f"{path}: unknown setting {sorted(unknown)[0]!r}: there are {', '.join(known)}")
     return settings
