@@ -37,7 +37,7 @@ type sharing struct {
 
 // lead takes pieces, and gets help as permits become free: no more of it than there are pieces left.
 func (s *sharing) lead() (err error) {
-	defer recovered(&err)
+	defer Recovered(&err)
 	for k := s.next.Add(1) - 1; k < s.n; k = s.next.Add(1) - 1 {
 		for left := s.n - s.next.Load(); left > 0 && s.r.tryAcquire(); left-- {
 			s.helpers.Go(s.help)
@@ -53,7 +53,7 @@ func (s *sharing) help() {
 	started := time.Now()
 	var err error
 	func() {
-		defer recovered(&err)
+		defer Recovered(&err)
 		for k := s.next.Add(1) - 1; k < s.n; k = s.next.Add(1) - 1 {
 			s.piece(int(k))
 			if s.r.wanted() {

@@ -79,7 +79,7 @@ func TestShareFails(t *testing.T) {
 	require.NoError(t, r.acquire(context.Background(), 0))
 	var err error
 	func() {
-		defer recovered(&err)
+		defer Recovered(&err)
 		r.share(8, func(k int) {
 			if k == 5 {
 				panic("piece 5")
