@@ -210,8 +210,9 @@ func (s *slabs) each(ctx context.Context, f func(p []byte) error) error {
 		order[k] = k
 	}
 	head := copy(s.memory, s.header)
+	most := max(1, int64(len(s.memory)-head)/size) // 0 only where there are no elements
 	some := false
-	err := tile.Bands(g.Shape(), order, (int64(len(s.memory))-int64(len(s.header)))/size, func(start, extent []int64) error {
+	err := tile.Bands(g.Shape(), order, most, func(start, extent []int64) error {
 		some = true
 		length := size
 		for _, x := range extent {

@@ -37,7 +37,7 @@ func TestNpyObjects(t *testing.T) {
 	for _, limit := range []int64{1 << 20, 64 << 20} {
 		e, store, _ := inMemory(t, Config{Workers: 2, MemoryLimit: limit})
 		for k, c := range []struct{ rows, cols, block int64 }{
-			{1, 1, 1}, {40, 30, 100}, {300, 200, 64}, {257, 129, 50}, {1000, 300, 100}, {7, 20_000, 90}, {20_000, 7, 90},
+			{1, 1, 1}, {3, 0, 5}, {0, 3, 5}, {40, 30, 100}, {300, 200, 64}, {257, 129, 50}, {1000, 300, 100}, {7, 20_000, 90}, {20_000, 7, 90},
 		} {
 			A, url := randomDense(int(c.rows), int(c.cols), uint64(k)), fmt.Sprintf("s3://bucket/a/%d.npy", k)
 			j, err := e.SaveNpy(A.in(t, e, c.block, c.block), url)
