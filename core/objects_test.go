@@ -46,8 +46,10 @@ func TestNpyObjects(t *testing.T) {
 			got, err := store.ReadAll(context.Background(), fmt.Sprintf("a/%d.npy", k))
 			require.NoError(t, err)
 			var values []float64
-			require.NoError(t, npy.Read(bytes.NewReader(got), &values))
-			require.Equal(t, A.v, values)
+			if c.rows*c.cols > 0 { // npyio does not read empty arrays
+				require.NoError(t, npy.Read(bytes.NewReader(got), &values))
+				require.Equal(t, A.v, values)
+			}
 			for _, block := range [][]int64{nil, {c.block, c.block}, {33, 71}} {
 				j, err := e.StartFromNpy(url, "", block)
 				if limit < 1<<21 && block == nil && errs.KindOf(err) == errs.Memory {

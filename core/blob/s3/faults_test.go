@@ -27,6 +27,9 @@ const mib = 1 << 20
 
 // TestFake holds the fake to the suite: what follows would prove nothing otherwise.
 func TestFake(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the real servers are held to it")
+	}
 	blobtest.Run(t, func(t *testing.T) blob.Driver { return newFake(t).driver(t) }, "Unicode")
 }
 
