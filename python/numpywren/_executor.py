@@ -356,7 +356,7 @@ def aws_executor(
     """
     threads = None if workers is None else _operand.integer("workers", workers)
     if storage is None or queue is None:
-        raise TypeError("storage and queue are needed: aws_executor(storage=\"s3://bucket/prefix\", queue=\"name\")")
+        raise TypeError('storage and queue are needed: aws_executor(storage="s3://bucket/prefix", queue="name")')
     return Executor(
         Config(
             workers=threads,
