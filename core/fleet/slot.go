@@ -47,11 +47,9 @@ type saving struct {
 const letterBatch = 10
 
 // serve runs a task, and those of its chain; it tells whether the message is done with.
-func (w *Worker) serve(ctx context.Context, d queue.Delivery, r *run, t lambdapack.Task) (acked bool) {
-	s := &slot{run: r, worker: w, delivery: d, hand: r.engine.NewHand(),
+func (w *Worker) serve(ctx context.Context, d queue.Delivery, r *run, t lambdapack.Task, l *lease) (acked bool) {
+	s := &slot{run: r, worker: w, delivery: d, lease: l, hand: r.engine.NewHand(),
 		machine: scheduler.NewSlot(r.graph, r.manifest.Settings.options())}
-	s.lease = w.leases.hold(d.Receipt)
-	defer w.leases.drop(s.lease)
 	defer s.leave()
 	for a := s.machine.Receive(t); a.Op != scheduler.Idle; {
 		if w.opt.fault != nil && w.opt.fault(a) {
@@ -305,14 +303,15 @@ type leases struct {
 type lease struct {
 	of      *leases
 	receipt queue.Receipt
+	first   *lease    // of the delivery of the same message that is in hand, when this is a twin of it
 	until   time.Time // of the task in hand
 	gone    bool
 }
 
-func (l *leases) hold(r queue.Receipt) *lease {
+func (l *leases) hold(r queue.Receipt, first *lease) *lease {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	x := &lease{of: l, receipt: r, until: l.clock.Now().Add(time.Hour)}
+	x := &lease{of: l, receipt: r, first: first, until: l.clock.Now().Add(time.Hour)}
 	l.all[x] = struct{}{}
 	return x
 }
@@ -341,7 +340,7 @@ func (l *leases) renew(ctx context.Context, q *queue.Queue, d time.Duration) {
 	l.mu.Lock()
 	var due []*lease
 	for x := range l.all {
-		if x.gone = x.gone || l.clock.Now().After(x.until); !x.gone {
+		if x.gone = x.gone || l.clock.Now().After(x.until) || x.first != nil && x.first.gone; !x.gone {
 			due = append(due, x)
 		}
 	}

@@ -100,8 +100,9 @@ type Worker struct {
 }
 
 // twins are further deliveries of a message that is in hand. They end as it ends: to acknowledge one before might delete the
-// message of both.
+// message of both. Their leases are renewed as long as its own is: what was given up as a straggler is for others to do.
 type twins struct {
+	lease      *lease // of the delivery in hand
 	deliveries []queue.Delivery
 	leases     []*lease
 }
@@ -304,7 +305,8 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) (acked bool) {
 		w.opt.Log(bad.Error())
 		return w.drop(ctx, d)
 	}
-	if !w.take(o, d) {
+	lease := w.take(ctx, o, d)
+	if lease == nil {
 		return false
 	}
 	defer func() { w.untake(ctx, o, acked) }()
@@ -334,7 +336,7 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) (acked bool) {
 	case o.feed:
 		return w.feed(ctx, d, r, o)
 	}
-	return w.serve(ctx, d, r, o.task)
+	return w.serve(ctx, d, r, o.task, lease)
 }
 
 // drop acknowledges a message, giveBack has it delivered again after a while; a failure of either has the lease lapse.
@@ -361,8 +363,6 @@ func valid(p *lambdapack.Plan, t lambdapack.Task) bool {
 }
 
 func (w *Worker) feed(ctx context.Context, d queue.Delivery, r *run, o order) bool {
-	lease := w.leases.hold(d.Receipt)
-	defer w.leases.drop(lease)
 	if err := r.feed(ctx, o.from); err != nil {
 		r.note("tasks without parents from number %d on cannot be sent, delivery %d: %v", o.from, d.Attempt, err)
 		return w.giveBack(ctx, d, w.backoff(d.Attempt))
@@ -405,17 +405,27 @@ func (d *Deployment) lastReason(ctx context.Context, r runID, t lambdapack.Task)
 	return string(text)
 }
 
-// take notes that a message is in hand; if it is already, its twin waits for what becomes of it.
-func (w *Worker) take(o order, d queue.Delivery) bool {
+// take notes that a message is in hand, and gives its lease. If it is in hand already it gives nil: the twin waits for what
+// becomes of it, or, when that was given up, goes back for other workers to have.
+func (w *Worker) take(ctx context.Context, o order, d queue.Delivery) *lease {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if first := w.inHand[o]; first != nil {
-		first.deliveries = append(first.deliveries, d)
-		first.leases = append(first.leases, w.leases.hold(d.Receipt))
-		return false
+	first := w.inHand[o]
+	if first == nil {
+		defer w.mu.Unlock()
+		first = &twins{lease: w.leases.hold(d.Receipt, nil)}
+		w.inHand[o] = first
+		return first.lease
 	}
-	w.inHand[o] = new(twins)
-	return true
+	gone := first.lease.lapsed()
+	if !gone {
+		first.deliveries = append(first.deliveries, d)
+		first.leases = append(first.leases, w.leases.hold(d.Receipt, first.lease))
+	}
+	w.mu.Unlock()
+	if gone { // not at once: this worker may be the only one that waits, and a message has so many deliveries only
+		w.giveBack(ctx, d, w.opt.Lease)
+	}
+	return nil
 }
 
 func (w *Worker) untake(ctx context.Context, o order, acked bool) {
@@ -423,6 +433,7 @@ func (w *Worker) untake(ctx context.Context, o order, acked bool) {
 	t := w.inHand[o]
 	delete(w.inHand, o)
 	w.mu.Unlock()
+	w.leases.drop(t.lease)
 	for k, d := range t.deliveries {
 		w.leases.drop(t.leases[k])
 		if w.dead.Load() {
