@@ -32,6 +32,7 @@ func goOpen(config *C.char, executor *C.npw_handle, e *C.npw_error) C.npw_status
 		if err != nil {
 			return err
 		}
+		syncEnvironment()
 		x, err := core.Open(c)
 		if err != nil {
 			return err

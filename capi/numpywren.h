@@ -83,7 +83,8 @@ NPW_API void npw_free(void *memory);
 /* Opens an executor. config is a JSON object {"workers", "memory_limit", "path", "scratch", "retain",
  * "pipeline_width", "python"}, and for one whose programs run elsewhere {"storage", "queue", "region", "function",
  * "max_workers", "worker_memory", "factor", "budget"}: all optional, null or absent means the default, other keys are
- * NPW_VALUE. "python", since ABI 2, is the interpreter in which the caller's functions run; it has numpywren. */
+ * NPW_VALUE. "python", since ABI 2, is the interpreter in which the caller's functions run; it has numpywren. AWS's
+ * variables (AWS_*) are read from the environment as it is now. */
 NPW_API npw_status npw_open(const char *config, npw_handle *executor, npw_error *error);
 /* Cancels the executor's jobs, waits for them, removes its scratch files and frees the handle. Its arrays and jobs
  * remain handles to be freed; using them otherwise is NPW_CLOSED. */
@@ -127,7 +128,7 @@ NPW_API npw_status npw_check_program(const char *filename, const char *source, c
  * many entries as the array has dimensions (nblock). */
 NPW_API npw_status npw_from_buffer(npw_handle executor, const npw_buffer *buffer, const char *name,
                                    const int64_t *block_shape, int32_t nblock, npw_handle *job, npw_error *error);
-/* format is "npy" (a file, streamed) or "zarr" (a Zarr v3 array's folder). */
+/* format is "npy" (a file, streamed) or "zarr" (a Zarr v3 array's folder); path may be a URL, s3://bucket/key. */
 NPW_API npw_status npw_from_file(npw_handle executor, const char *format, const char *path, const char *name,
                                  const int64_t *block_shape, int32_t nblock, npw_handle *job, npw_error *error);
 /* Computes the arrays as one program and keeps them; names has n entries, of which any may be NULL, or is NULL. */
@@ -136,7 +137,7 @@ NPW_API npw_status npw_submit(npw_handle executor, const npw_handle *arrays, con
 /* Computes the arrays as one program and copies them into the buffers, which have their shapes and dtypes. */
 NPW_API npw_status npw_read_into(npw_handle executor, const npw_handle *arrays, const npw_buffer *buffers, int32_t n,
                                  npw_handle *job, npw_error *error);
-/* Computes the array and writes it to a .npy file, which appears whole or not at all. */
+/* Computes the array and writes it to a .npy file, which appears whole or not at all; path may be a URL, s3://bucket/key. */
 NPW_API npw_status npw_save(npw_handle executor, npw_handle array, const char *path, npw_handle *job, npw_error *error);
 
 /* Has the arrays computed by workers elsewhere, and does not wait for them: npw_job_answer of the job is {"id": text}, by which

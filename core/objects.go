@@ -210,9 +210,10 @@ func (s *slabs) each(ctx context.Context, f func(p []byte) error) error {
 		order[k] = k
 	}
 	head := copy(s.memory, s.header)
-	some := false
-	err := tile.Bands(g.Shape(), order, (int64(len(s.memory))-int64(len(s.header)))/size, func(start, extent []int64) error {
-		some = true
+	if g.Size() == 0 {
+		return f(s.memory[:head])
+	}
+	return tile.Bands(g.Shape(), order, int64(len(s.memory)-head)/size, func(start, extent []int64) error {
 		length := size
 		for _, x := range extent {
 			length *= x
@@ -225,10 +226,6 @@ func (s *slabs) each(ctx context.Context, f func(p []byte) error) error {
 		head = 0
 		return f(s.memory[:length])
 	})
-	if err == nil && !some {
-		err = f(s.memory[:head]) // an array without elements
-	}
-	return err
 }
 
 // fill puts a box of the matrix together, in C order.

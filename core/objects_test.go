@@ -37,7 +37,7 @@ func TestNpyObjects(t *testing.T) {
 	for _, limit := range []int64{1 << 20, 64 << 20} {
 		e, store, _ := inMemory(t, Config{Workers: 2, MemoryLimit: limit})
 		for k, c := range []struct{ rows, cols, block int64 }{
-			{1, 1, 1}, {40, 30, 100}, {300, 200, 64}, {257, 129, 50}, {1000, 300, 100}, {7, 20_000, 90}, {20_000, 7, 90},
+			{1, 1, 1}, {3, 0, 5}, {0, 3, 5}, {40, 30, 100}, {300, 200, 64}, {257, 129, 50}, {1000, 300, 100}, {7, 20_000, 90}, {20_000, 7, 90},
 		} {
 			A, url := randomDense(int(c.rows), int(c.cols), uint64(k)), fmt.Sprintf("s3://bucket/a/%d.npy", k)
 			j, err := e.SaveNpy(A.in(t, e, c.block, c.block), url)
@@ -46,8 +46,10 @@ func TestNpyObjects(t *testing.T) {
 			got, err := store.ReadAll(context.Background(), fmt.Sprintf("a/%d.npy", k))
 			require.NoError(t, err)
 			var values []float64
-			require.NoError(t, npy.Read(bytes.NewReader(got), &values))
-			require.Equal(t, A.v, values)
+			if c.rows*c.cols > 0 { // npyio does not read empty arrays
+				require.NoError(t, npy.Read(bytes.NewReader(got), &values))
+				require.Equal(t, A.v, values)
+			}
 			for _, block := range [][]int64{nil, {c.block, c.block}, {33, 71}} {
 				j, err := e.StartFromNpy(url, "", block)
 				if limit < 1<<21 && block == nil && errs.KindOf(err) == errs.Memory {

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import uuid
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,10 +15,23 @@ import pytest
 import numpywren as npywren
 
 os.environ["NUMPYWREN_CONFIG"] = os.devnull  # the settings of whoever runs the tests are not theirs
-for variable in [
-    name for name in os.environ if name.startswith("NUMPYWREN_") and name not in ("NUMPYWREN_CONFIG", "NUMPYWREN_SOAK")
-]:
-    del os.environ[variable]
+for variable in [name for name in os.environ if name.startswith("NUMPYWREN_")]:
+    # NUMPYWREN_TEST_* say where the servers are: see tools/servers.py.
+    if variable not in ("NUMPYWREN_CONFIG", "NUMPYWREN_SOAK") and not variable.startswith("NUMPYWREN_TEST_"):
+        del os.environ[variable]
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a new bucket on the S3 server of the tests, which AWS's variables name then."""
+    endpoint = os.environ.get("NUMPYWREN_TEST_VERSITYGW")
+    if endpoint is None:
+        pytest.skip("no S3 server: make py-test, or python tools/servers.py run versitygw -- python -m pytest")
+    botocore = pytest.importorskip("botocore.session")  # it comes with moto
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+    name = f"test-{uuid.uuid4().hex}"
+    botocore.get_session().create_client("s3", endpoint_url=endpoint).create_bucket(Bucket=name)
+    return f"s3://{name}"
 
 
 @pytest.fixture(scope="module")

@@ -156,7 +156,10 @@ class Server:
         match self.name:
             case "versitygw":
                 tls = ["--cert", self._certificate[0], "--key", self._certificate[1]] if self._certificate else []
-                return [versitygw(), "--port", address, "--access", key, "--secret", secret, *tls, "posix", data], {}
+                return [
+                    *(versitygw(), "--port", address, "--access", key, "--secret", secret, "--keep-alive", "--quiet", *tls),
+                    *("posix", data),
+                ], {}
             case "minio":
                 users = {"MINIO_ROOT_USER": key, "MINIO_ROOT_PASSWORD": secret}
                 return [minio(), "server", "--quiet", "--address", address, data], users

@@ -162,7 +162,10 @@ class BigMatrix:
         return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Computes the array and writes it to a .npy file, tile by tile; the file appears whole or not at all."""
+        """Computes the array and writes it to a .npy file, tile by tile; the file appears whole or not at all.
+
+        `path` may also be a URL, s3://bucket/y.npy.
+        """
         self._executor._save(self, path)
 
     def explain(self, blocks: int = 0) -> str:

@@ -102,7 +102,8 @@ class Executor(Functions):
 
         Args:
             X: a NumPy array, anything with `__array_interface__`, `__array__` or DLPack, a (nested) list; or the path
-                of a .npy file, which is streamed, or of the folder of a Zarr v3 array.
+                of a .npy file, which is streamed, or of the folder of a Zarr v3 array; or the URL of one of these,
+                s3://bucket/x.npy or s3://bucket/x.zarr.
             name: with a name, `open(name)` finds it again; with an executor's `path` also in another process.
             block_shape: the lengths of a tile, one for each dimension; by default tiles of some tens of MB.
         """
@@ -114,9 +115,9 @@ class Executor(Functions):
         block = _operand.block(block_shape)
         tail = (label, _abi.int64s(block), len(block or ()))
         if isinstance(X, str | bytes | os.PathLike):
-            path = pathlib.Path(os.fsdecode(X)).absolute()
-            source = b"zarr" if path.is_dir() else b"npy"
-            return self._source("npw_from_file", source, _abi.encode(str(path), "the path"), *tail)
+            path = _place(X)
+            folder = not path.endswith(".npy") if path.startswith(_URL) else pathlib.Path(path).is_dir()
+            return self._source("npw_from_file", b"zarr" if folder else b"npy", _abi.encode(path, "the path"), *tail)
         data = _operand.ndarray(X)
         if block is not None and len(block) != data.ndim:
             raise ValueError(f"block_shape is {tuple(block)}: the array of shape {data.shape} needs {data.ndim} lengths")
@@ -218,9 +219,8 @@ class Executor(Functions):
         )
 
     def _save(self, array: BigMatrix, path: str | os.PathLike[str]) -> None:
-        target = _abi.encode(str(pathlib.Path(os.fsdecode(path)).absolute()), "path")
         _jobs.run(
-            *("npw_save", self._use(), array._owned.value, target),
+            *("npw_save", self._use(), array._owned.value, _abi.encode(_place(path), "path")),
             label="save",
             progress=self._progress,
             result=_jobs.nothing,
@@ -344,6 +344,15 @@ class Executor(Functions):
 
 def _close(handle: int) -> None:
     _abi.library().npw_close(handle, None)
+
+
+_URL = "s3://"
+
+
+def _place(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
+    """A URL as it is, another path from the root."""
+    text = os.fsdecode(path)
+    return text if text.startswith(_URL) else str(pathlib.Path(text).absolute())
 
 
 def _name(name: str) -> bytes:

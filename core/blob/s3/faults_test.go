@@ -6,9 +6,12 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 
 	"numpywren/core/blob"
 	"numpywren/core/blob/blobtest"
+	"numpywren/core/blob/s3"
 	"numpywren/core/errs"
 )
 
@@ -23,6 +27,9 @@ const mib = 1 << 20
 
 // TestFake holds the fake to the suite: what follows would prove nothing otherwise.
 func TestFake(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the real servers are held to it")
+	}
 	blobtest.Run(t, func(t *testing.T) blob.Driver { return newFake(t).driver(t) }, "Unicode")
 }
 
@@ -194,6 +201,35 @@ func TestRequests(t *testing.T) {
 	require.GreaterOrEqual(t, c.BytesIn, int64(n))
 	require.Less(t, c.BytesIn, int64(n+mib))
 	require.Zero(t, c.Puts+c.Heads+c.Lists+c.Deletes+c.Retries)
+}
+
+// TestConnections: requests that follow each other go over one connection, whatever their answers.
+func TestConnections(t *testing.T) {
+	f := newFake(t)
+	var opened atomic.Int64
+	server := httptest.NewUnstartedServer(f)
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	s, err := s3.Open(ctx, "s3://bucket/prefix", s3.Options{Endpoint: server.URL})
+	require.NoError(t, err)
+	buffer := make([]byte, mib)
+	for range 20 {
+		require.NoError(t, s.PutBytes(ctx, "k", buffer, blob.PutOptions{}))
+		r, err := s.Get(ctx, "k")
+		require.NoError(t, err)
+		_, err = io.ReadFull(r, buffer) // and not to the end of the file, as those do who know the size
+		require.NoError(t, err)
+		require.NoError(t, r.Close())
+		_, err = s.Get(ctx, "none")
+		require.ErrorIs(t, err, blob.ErrNotExist)
+		require.ErrorIs(t, s.PutBytes(ctx, "k", nil, blob.PutOptions{IfNoneMatch: true}), blob.ErrExists)
+	}
+	require.LessOrEqual(t, opened.Load(), int64(2))
 }
 
 // TestCancelIsPrompt: a read and a write that hang end when their context does.

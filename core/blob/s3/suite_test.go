@@ -34,7 +34,7 @@ func endpoint(t *testing.T, server string) string {
 var buckets atomic.Int64
 
 // bucket makes a new bucket and gives its URL.
-func bucket(t *testing.T, endpoint string) string {
+func bucket(t testing.TB, endpoint string) string {
 	t.Helper()
 	name := fmt.Sprintf("test-%d-%d", time.Now().UnixNano(), buckets.Add(1))
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithBaseEndpoint(endpoint))

@@ -53,7 +53,8 @@ func TestTLS(t *testing.T) {
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())
 	command := exec.Command(program(t), "--port", address, "--access", os.Getenv("AWS_ACCESS_KEY_ID"), "--secret",
-		os.Getenv("AWS_SECRET_ACCESS_KEY"), "--cert", cert, "--key", key, "posix", t.TempDir())
+		os.Getenv("AWS_SECRET_ACCESS_KEY"), "--cert", cert, "--key", key, "--keep-alive",
+		"posix", t.TempDir())
 	require.NoError(t, command.Start())
 	defer func() { _ = command.Process.Kill(); _ = command.Wait() }()
 	require.Eventually(t, func() bool {
