@@ -212,6 +212,11 @@ class Server:
             self._process.wait()
             self._process = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process's number, while it runs."""
+        return None if self._process is None else self._process.pid
+
     def log(self) -> str:
         """The end of what the process printed."""
         return (self._folder / "log").read_text(errors="replace")[-4000:]

@@ -314,3 +314,41 @@ func TestStraggler(t *testing.T) {
 		})
 	}
 }
+
+// TestStragglerAlone: the second delivery of a task that takes too long comes to the worker that is stuck in it, which must not
+// keep it from the others.
+func TestStragglerAlone(t *testing.T) {
+	again := &counting{Driver: wrapped{queue.NewMemory(queue.MemoryOptions{Lease: shortLease, MaxReceive: 100})}}
+	s := newSite(t, blob.NewMemory(), queue.New(again), choleskyText, 160, 32, Settings{Floor: 0.2, Multiple: 1, Most: 100}, nil)
+	s.lease = shortLease
+	var first atomic.Bool
+	goOn := make(chan struct{})
+	s.worker(Options{ID: "slow", fault: func(a scheduler.Action) bool {
+		if a.Op == scheduler.Compute && first.CompareAndSwap(false, true) {
+			<-goOn
+		}
+		return false
+	}})
+	t.Cleanup(sync.OnceFunc(func() { close(goOn) }))
+	j := s.submit()
+	require.Eventually(t, func() bool { return again.n.Load() >= 2 }, time.Minute, time.Millisecond, "it keeps the message")
+	s.worker(Options{ID: "quick"})
+	require.NoError(t, s.wait(j))
+	s.same()
+}
+
+// counting counts what is delivered again.
+type counting struct {
+	queue.Driver
+	n atomic.Int64
+}
+
+func (d *counting) Receive(ctx context.Context, n int, wait time.Duration) ([]queue.Delivery, error) {
+	got, err := d.Driver.Receive(ctx, n, wait)
+	for _, m := range got {
+		if m.Attempt > 1 {
+			d.n.Add(1)
+		}
+	}
+	return got, err
+}
