@@ -11,12 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import cloudsite
 import numpy as np
 import pytest
 
 import numpywren as npywren
-
-cloudsite = pytest.importorskip("cloudsite", reason="botocore comes with moto")
 
 SECONDS = 25.0  # the most that an error may take; the slowest waits for an address where nobody answers
 

@@ -17,14 +17,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import cloudsite
 import numpy as np
 import pytest
 import servers
+from faultproxy import FAULTS, FaultProxy
 
 import numpywren as npywren
-
-cloudsite = pytest.importorskip("cloudsite", reason="botocore comes with moto")
-from faultproxy import FAULTS, FaultProxy  # noqa: E402
 
 SOAK = bool(os.environ.get("NUMPYWREN_SOAK"))
 BLOCK = 32
