@@ -47,7 +47,7 @@ type saving struct {
 const letterBatch = 10
 
 // serve runs a task, and those of its chain; it tells whether the message is done with.
-func (w *Worker) serve(ctx context.Context, d queue.Delivery, r *run, t lambdapack.Task, l *lease) (acked bool) {
+func (w *Worker) serve(ctx context.Context, d queue.Delivery, l *lease, r *run, t lambdapack.Task) (acked bool) {
 	s := &slot{run: r, worker: w, delivery: d, lease: l, hand: r.engine.NewHand(),
 		machine: scheduler.NewSlot(r.graph, r.manifest.Settings.options())}
 	defer s.leave()
@@ -303,17 +303,24 @@ type leases struct {
 type lease struct {
 	of      *leases
 	receipt queue.Receipt
-	first   *lease    // of the delivery of the same message that is in hand, when this is a twin of it
 	until   time.Time // of the task in hand
+	first   *lease    // of the delivery that is run, when this one's is its twin
 	gone    bool
 }
 
-func (l *leases) hold(r queue.Receipt, first *lease) *lease {
+func (l *leases) hold(r queue.Receipt) *lease {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	x := &lease{of: l, receipt: r, first: first, until: l.clock.Now().Add(time.Hour)}
+	x := &lease{of: l, receipt: r, until: l.clock.Now().Add(time.Hour)}
 	l.all[x] = struct{}{}
 	return x
+}
+
+// follow has a lease renewed for as long as another is.
+func (l *leases) follow(x, first *lease) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x.first = first
 }
 
 func (l *leases) drop(x *lease) {
@@ -340,7 +347,11 @@ func (l *leases) renew(ctx context.Context, q *queue.Queue, d time.Duration) {
 	l.mu.Lock()
 	var due []*lease
 	for x := range l.all {
-		if x.gone = x.gone || l.clock.Now().After(x.until) || x.first != nil && x.first.gone; !x.gone {
+		until := x.until
+		if x.first != nil {
+			until = x.first.until
+		}
+		if x.gone = x.gone || l.clock.Now().After(until); !x.gone {
 			due = append(due, x)
 		}
 	}

@@ -100,9 +100,9 @@ type Worker struct {
 }
 
 // twins are further deliveries of a message that is in hand. They end as it ends: to acknowledge one before might delete the
-// message of both. Their leases are renewed as long as its own is: what was given up as a straggler is for others to do.
+// message of both.
 type twins struct {
-	lease      *lease // of the delivery in hand
+	first      *lease
 	deliveries []queue.Delivery
 	leases     []*lease
 }
@@ -305,11 +305,11 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) (acked bool) {
 		w.opt.Log(bad.Error())
 		return w.drop(ctx, d)
 	}
-	lease := w.take(ctx, o, d)
+	lease := w.take(o, d)
 	if lease == nil {
 		return false
 	}
-	defer func() { w.untake(ctx, o, acked) }()
+	defer func() { w.untake(ctx, o, lease, acked) }()
 	r, bad := w.runOf(ctx, o.run)
 	switch {
 	case bad != nil && passing(bad) && errs.KindOf(bad) != errs.Key:
@@ -336,7 +336,7 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) (acked bool) {
 	case o.feed:
 		return w.feed(ctx, d, r, o)
 	}
-	return w.serve(ctx, d, r, o.task, lease)
+	return w.serve(ctx, d, lease, r, o.task)
 }
 
 // drop acknowledges a message, giveBack has it delivered again after a while; a failure of either has the lease lapse.
@@ -405,35 +405,33 @@ func (d *Deployment) lastReason(ctx context.Context, r runID, t lambdapack.Task)
 	return string(text)
 }
 
-// take notes that a message is in hand, and gives its lease. If it is in hand already it gives nil: the twin waits for what
-// becomes of it, or, when that was given up, goes back for other workers to have.
-func (w *Worker) take(ctx context.Context, o order, d queue.Delivery) *lease {
+// take notes that a message is in hand, and gives its lease. If it is in hand already, its twin waits for what becomes of it:
+// nil. But when the first has taken too long, the second is to be run, here as well as by another worker.
+func (w *Worker) take(o order, d queue.Delivery) *lease {
 	w.mu.Lock()
-	first := w.inHand[o]
-	if first == nil {
-		defer w.mu.Unlock()
-		first = &twins{lease: w.leases.hold(d.Receipt, nil)}
-		w.inHand[o] = first
-		return first.lease
+	defer w.mu.Unlock()
+	l, t := w.leases.hold(d.Receipt), w.inHand[o]
+	switch {
+	case t == nil:
+		w.inHand[o] = &twins{first: l}
+	case !t.first.lapsed():
+		w.leases.follow(l, t.first)
+		t.deliveries, t.leases = append(t.deliveries, d), append(t.leases, l)
+		return nil
 	}
-	gone := first.lease.lapsed()
-	if !gone {
-		first.deliveries = append(first.deliveries, d)
-		first.leases = append(first.leases, w.leases.hold(d.Receipt, first.lease))
-	}
-	w.mu.Unlock()
-	if gone { // not at once: this worker may be the only one that waits, and a message has so many deliveries only
-		w.giveBack(ctx, d, w.opt.Lease)
-	}
-	return nil
+	return l
 }
 
-func (w *Worker) untake(ctx context.Context, o order, acked bool) {
+func (w *Worker) untake(ctx context.Context, o order, l *lease, acked bool) {
+	w.leases.drop(l)
 	w.mu.Lock()
 	t := w.inHand[o]
+	if t == nil || t.first != l {
+		w.mu.Unlock()
+		return
+	}
 	delete(w.inHand, o)
 	w.mu.Unlock()
-	w.leases.drop(t.lease)
 	for k, d := range t.deliveries {
 		w.leases.drop(t.leases[k])
 		if w.dead.Load() {
