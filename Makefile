@@ -60,9 +60,10 @@ servers: build/servers.stamp ## install the S3, SQS and AWS servers of the tests
 
 openblas: build/openblas.stamp ## make build/openblas, which core/kernel links
 
-bench: build/installed.stamp $(VENV)/bench.stamp ## all benchmarks against NumPy, SciPy, scikit-learn and Dask (BENCH=--quick)
+bench: build/installed.stamp $(VENV)/bench.stamp servers ## all benchmarks: against NumPy, SciPy, Dask, and workers elsewhere (BENCH=--quick)
 	$(PY) benchmarks/run.py $(BENCH)
 	$(if $(findstring --only,$(BENCH)),,$(GO) run ./benchmarks/solver -output benchmarks/results $(filter --quick,$(BENCH)))
+	$(if $(findstring --only,$(BENCH)),,$(PY) benchmarks/cloud.py $(filter --quick,$(BENCH)))
 
 fuzz: openblas ## each fuzz test for FUZZTIME
 	@for package in $$($(GO) list ./...); do \

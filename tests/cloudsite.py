@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -98,6 +99,7 @@ class Site:
     def close(self) -> None:
         for worker in self.crew:
             worker.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Site:
         return self
@@ -114,6 +116,10 @@ class Worker:
         with log.open("wb") as out:
             command = [str(PROGRAM), *arguments]
             self._process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
 
     @property
     def pid(self) -> int:

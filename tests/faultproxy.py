@@ -16,7 +16,7 @@ import struct
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 FAULTS = ("500", "503", "reset before", "reset after")
 _REASONS = {"500": ("Internal Server Error", "InternalError"), "503": ("Slow Down", "SlowDown")}
@@ -26,7 +26,8 @@ class FaultProxy(socketserver.ThreadingTCPServer):
     """Passes requests on to `target`; `rate` of them fail as `random.Random(seed)` says, all take `pace` seconds longer.
 
     With `late`, each request that sends messages is done a second time, so many seconds after it. `rate` and `pace` may be
-    changed at any time. `counts` says how often each of `FAULTS` was done, "requests" how many came, "refused" how many
+    changed at any time. `trap` is a part of a request's first line and what to call when such a request comes; it is not done.
+    `counts` says how often each of `FAULTS` was done, "requests" how many came, "refused" how many
     connections found no server, "broken" how many were lost, "again" how many requests were done twice.
     """
 
@@ -39,6 +40,7 @@ class FaultProxy(socketserver.ThreadingTCPServer):
         self.target = (where.hostname or "", where.port or 80)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.rate, self.pace, self.late = rate, pace, late
+        self.trap: tuple[bytes, Callable[[], object]] | None = None
         self.counts: collections.Counter[str] = collections.Counter()
         self._chance = random.Random(seed)
         self._lock = threading.Lock()
@@ -119,6 +121,9 @@ class _Connection(socketserver.BaseRequestHandler):
         if fields.get("expect", "").lower() == "100-continue":
             self.request.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             head = [line for line in head if not line.lower().startswith(b"expect:")]
+        if self.server.trap is not None and self.server.trap[0] in head[0]:
+            self.server.trap[1]()
+            raise _Reset
         fate = self.server.fate()
         time.sleep(self.server.pace)
         if fate == "reset before":

@@ -11,12 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import cloudsite
 import numpy as np
 import pytest
 
 import numpywren as npywren
-
-cloudsite = pytest.importorskip("cloudsite", reason="botocore comes with moto")
 
 SECONDS = 25.0  # the most that an error may take; the slowest waits for an address where nobody answers
 
@@ -82,7 +81,8 @@ def test_opening(site, monkeypatch, variables, arguments, error, words):
         product(ex)
 
 
-@pytest.mark.parametrize("service", ["S3", "SQS"] if os.environ.get("NUMPYWREN_SOAK") else ["SQS"])
+@pytest.mark.skipif(not os.environ.get("NUMPYWREN_SOAK"), reason="it takes 25 seconds: NUMPYWREN_SOAK=1")
+@pytest.mark.parametrize("service", ["S3", "SQS"])
 def test_a_host_that_does_not_answer(site, monkeypatch, service):
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:  # it takes connections, and says nothing
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", f"http://127.0.0.1:{silent.getsockname()[1]}")

@@ -1,6 +1,6 @@
 """What jobs of workers elsewhere survive, over real servers: every time with the bits of one machine without faults.
 
-The short forms are of about 150 tasks. With NUMPYWREN_SOAK=1 they are of more than 1,000, and more is broken. Each test prints
+The short forms have over 100 tasks. With NUMPYWREN_SOAK=1 they are of more than 1,000, and more is broken. Each test prints
 what the faults cost in core-seconds, and its seed with the command that repeats it.
 """
 
@@ -15,21 +15,22 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import cloudsite
 import numpy as np
 import pytest
 import servers
+from faultproxy import FAULTS, FaultProxy
 
 import numpywren as npywren
 
-cloudsite = pytest.importorskip("cloudsite", reason="botocore comes with moto")
-from faultproxy import FAULTS, FaultProxy  # noqa: E402
-
 SOAK = bool(os.environ.get("NUMPYWREN_SOAK"))
 BLOCK = 32
-BLOCKS = 18 if SOAK else 9  # a side: 1140 or 165 tasks of a Cholesky
+BLOCKS = 18 if SOAK else 8  # a side: 1140 or 120 tasks of a Cholesky
 KILLS = 20 if SOAK else 4
-PACE = 0.005  # seconds that a request takes: otherwise small tasks are over before anything can be broken
+PROGRAMS = ["cholesky", "solve"] if SOAK else ["cholesky"]
+PACE = 0.003  # seconds that a request takes: otherwise small tasks are over before anything can be broken
 SECONDS = 900 if SOAK else 120
 
 
@@ -159,7 +160,7 @@ def test_no_fault(deployed, cost, program):
     cost(deployed.submit(program), program, "no fault")
 
 
-@pytest.mark.parametrize("program", ["cholesky", "solve"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_killed_workers(deployed, cost, seed, program):
     chance, crew = random.Random(seed), [deployed.worker(), deployed.worker()]
     watch, killed = deployed.submit(program), 0
@@ -228,7 +229,7 @@ def test_restarted_store(deployed, cost, s3):
     cost(watch, "cholesky", f"S3 restarted {times} times")
 
 
-@pytest.mark.parametrize("program", ["cholesky", "solve"])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_failing_requests(deployed, cost, s3, sqs, seed, program):
     """1 % of requests, to both servers; more in the short form, so that each kind comes."""
     rate = 0.01 if SOAK else 0.03
@@ -253,8 +254,9 @@ def test_every_message_twice(deployed, cost, sqs):
 def test_slow_worker(deployed, cost, how):
     slow, _ = deployed.worker(), deployed.worker()
     watch = deployed.submit("cholesky")
-    for _ in watch.shares(4):
-        break
+    for part in watch.shares(4):
+        if SOAK or part == 2:
+            break
     if how == "slowed":
         with slow.slowed(20):
             deployed.finish(watch)
@@ -297,3 +299,28 @@ def test_numerical_poison(deployed):
     while good.poll():
         pass
     assert good.status["state"] == "done"
+
+
+def test_deadly_task(s3, sqs, monkeypatch):
+    """A task that kills every worker that runs it ends its job, with the reason, and not the fleet."""
+    with cloudsite.Site(s3.url, sqs, deliveries=3) as site, FaultProxy(s3.url) as proxy:
+        for name, value in site.environment().items():
+            if name.startswith("AWS_"):
+                monkeypatch.setenv(name, value)
+        with npywren.aws_executor(site.storage, site.name, progress=False) as ex, ThreadPoolExecutor() as pool:
+            job = ex.submit(expression(ex, "cholesky", inputs("cholesky")))
+            (place,) = [place for name, place in job.matrices().items() if name.startswith("chol(")]
+
+            def start() -> cloudsite.Worker:
+                return site.worker("--lease", "1s", environment=site.environment(proxy.url))
+
+            worker, died = start(), 0
+            proxy.trap = (f"PUT /{site.name}/work/{place}/c/3/3?".encode(), lambda: worker.kill())
+            waiting = pool.submit(job.wait, 60)
+            while not waiting.done():
+                if not worker.alive:
+                    worker, died = start(), died + 1
+                time.sleep(0.02)
+            with pytest.raises(OSError, match=r"cholesky\(iter=3\) was .*its worker died"):
+                waiting.result()
+            assert died >= 3
