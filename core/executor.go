@@ -81,6 +81,10 @@ func Open(cfg Config) (*Executor, error) {
 	}
 	if e.scratch, err = newScratch(cfg.Scratch); err != nil {
 		e.tenancy.leave()
+		e.cancel()
+		if e.fleet != nil {
+			_ = e.fleet.Queue.Close()
+		}
 		return nil, err
 	}
 	e.local = blob.NewFile(e.scratch.dir)
