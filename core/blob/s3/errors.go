@@ -111,8 +111,12 @@ func (d *driver) denied(operation, key, message string, err error) error {
 	if message != "" {
 		message = " (" + message + ")"
 	}
-	return says(errs.OS, errors.Join(syscall.EACCES, err), "access denied%s: the credentials in use lack the right %s on %s%s",
-		message, action, resource, hint)
+	lack := "lack"
+	if operation == "HeadObject" { // whose answers have no text: the code that says so is not to be had
+		lack = "are not valid, or lack"
+	}
+	return says(errs.OS, errors.Join(syscall.EACCES, err), "access denied%s: the credentials in use %s the right %s on %s%s",
+		message, lack, action, resource, hint)
 }
 
 // regionIn finds the region in what S3 says to those who asked in another.
