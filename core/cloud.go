@@ -143,7 +143,7 @@ const cancelTime = 10 * time.Second
 func (e *Executor) follow(ctx context.Context, j *Job, job *fleet.Job) error {
 	seen := &lastLook{total: job.Manifest().Tasks, started: time.Now()}
 	j.runs(seen)
-	crew := &fleet.Crew{Launch: e.launch, Max: e.cfg.MaxWorkers, Factor: e.cfg.Factor, Slots: e.cfg.PipelineWidth}
+	crew := e.crew()
 	return job.Watch(ctx, fleet.Watching{Seen: func(l *fleet.Look) error {
 		seen.set(l)
 		if l.State != fleet.Running {
@@ -154,6 +154,11 @@ func (e *Executor) follow(ctx context.Context, j *Job, job *fleet.Job) error {
 		}
 		return crew.Adjust(ctx, l)
 	}})
+}
+
+// crew starts workers as the settings say.
+func (e *Executor) crew() *fleet.Crew {
+	return &fleet.Crew{Launch: e.launch, Max: e.cfg.MaxWorkers, Factor: e.cfg.Factor, Slots: e.cfg.PipelineWidth}
 }
 
 // lastLook is the progress of a job elsewhere.

@@ -114,16 +114,6 @@ func TestDispatch(t *testing.T) {
 	}
 	require.NotZero(t, opened, "%+v", matrices)
 
-	var would, did struct {
-		Objects int64
-		Jobs    []string
-	}
-	require.NoError(t, ask(t, second, `{"op": "gc", "dry_run": true}`, &would))
-	require.Equal(t, []string{made.ID}, would.Jobs)
-	require.NoError(t, ask(t, second, `{"op": "gc"}`, &did))
-	require.Equal(t, would, did)
-	require.NoError(t, ask(t, second, `{"op": "gc", "dry_run": true}`, &would))
-	require.Zero(t, would.Objects)
 	third := farSession(t, folder)
 	again, err := third.OpenMatrix("L")
 	require.NoError(t, err)

@@ -25,7 +25,8 @@ type Executor struct {
 	rt      *runtime.Runtime
 	scratch *scratch
 	local   *blob.Store // below the scratch folder
-	durable *blob.Store // below cfg.Path; nil when the executor is ephemeral
+	durable *blob.Store // below cfg.Path or cfg.Storage; nil when the executor is ephemeral
+	tenancy *tenancy    // in cfg.Path
 	ctx     context.Context
 	cancel  context.CancelFunc
 	serial  atomic.Int64
@@ -41,6 +42,7 @@ type Executor struct {
 	jobs   sync.WaitGroup
 	named  map[string]*stored
 	live   map[*stored]struct{} // all whose matrix holds tiles
+	held   map[string]int       // prefixes of durable matrices of programs that run here
 }
 
 // How many tiles of durable matrices are written at once, behind the computation: to a disk, and over a network.
@@ -62,12 +64,13 @@ func Open(cfg Config) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Executor{cfg: cfg, named: map[string]*stored{}, live: map[*stored]struct{}{}}
+	e := &Executor{cfg: cfg, named: map[string]*stored{}, live: map[*stored]struct{}{}, held: map[string]int{}}
 	if cfg.Path != "" {
 		if err := os.MkdirAll(cfg.Path, 0o755); err != nil {
 			return nil, errs.New(errs.OS, "path %s cannot be made: %w", cfg.Path, err)
 		}
 		e.durable = blob.NewFile(cfg.Path)
+		e.tenancy = enter(cfg.Path)
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	if cfg.Storage != "" {
@@ -77,6 +80,7 @@ func Open(cfg Config) (*Executor, error) {
 		}
 	}
 	if e.scratch, err = newScratch(cfg.Scratch); err != nil {
+		e.tenancy.leave()
 		e.cancel()
 		if e.fleet != nil {
 			_ = e.fleet.Queue.Close()
@@ -120,6 +124,7 @@ func (e *Executor) Close() error {
 		e.space.Forget(s.m)
 	}
 	e.space.Close()
+	e.tenancy.leave()
 	return e.scratch.close()
 }
 

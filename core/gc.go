@@ -2,118 +2,191 @@ package core
 
 import (
 	"context"
-	"errors"
 	"sort"
-	"strings"
+	"time"
 
-	"numpywren/core/blob"
 	"numpywren/core/errs"
 	"numpywren/core/fleet"
+	"numpywren/core/matrix"
 )
 
-// freed is what gc frees, or would.
-type freed struct {
-	Matrices []freedMatrix `json:"matrices"`
-	Jobs     []string      `json:"jobs"`
-	Objects  int64         `json:"objects"`
-	Bytes    int64         `json:"bytes"`
-	Freed    bool          `json:"freed"`
-}
+// What gc frees is what nobody can ask for by a name, in a place that several processes share, on several machines, whose arrays
+// are not known here. So it goes by what the store says:
+//
+//   - A job that runs or is paused needs all of its matrices, and so does this executor of those of its arrays and programs.
+//   - Intermediate matrices of other jobs are needed by nobody.
+//   - Other matrices without a name, and folders that are not whole, may be in the hands of another process: they are freed when
+//     nothing was written there for a while (quiet), or when no other process has the folder open (tenancy).
+//   - What a job's run needs only while it goes on is freed when it has ended; the job's record, and the results of calls, after
+//     some days.
+//
+// A zarr.json is deleted before the tiles, so that no matrix seems to be whole that is not, and the marker of a folder that is not
+// whole after them, so that what is interrupted can be done again. Functions of calls stay: who made one believes it to be there.
 
-type freedMatrix struct {
+// quiet is how long nothing may have been written to a place that another process might use.
+const quiet = time.Hour
+
+// garbage is a place that gc frees, or would.
+type garbage struct {
 	Place   string `json:"place"`
+	Kind    string `json:"kind"` // what it is; see below
+	Why     string `json:"why"`
 	Objects int64  `json:"objects"`
 	Bytes   int64  `json:"bytes"`
+
+	folder bool // Place is a folder, not an object
+	newest time.Time
+	whole  bool // it has a zarr.json
+	marked bool // it has a marker
 }
 
-// collect frees what nobody can ask for by a name: matrices without one (intermediate results, unnamed data and results), and
-// the records of jobs that ended. It spares all of a job that runs, and what arrays of this executor use. With dry it only tells.
-func (e *Executor) collect(ctx context.Context, j *Job, dry bool) error {
-	spared, ended, err := e.spared(ctx)
+// Kinds of garbage.
+const (
+	kindIntermediate = "intermediate" // a matrix between the steps of a program
+	kindUnnamed      = "unnamed"      // a matrix that has no name: data, or a result
+	kindUnfinished   = "unfinished"   // a matrix that never became whole
+	kindRun          = "run"          // claims and failures of a run that ended
+	kindJob          = "job"          // the record of a job
+	kindCall         = "call"         // of a function: its arguments and its result
+	kindPart         = "part"         // a file that was being written
+)
+
+// freed is the answer of gc.
+type freed struct {
+	Items   []*garbage `json:"items"`
+	Objects int64      `json:"objects"`
+	Bytes   int64      `json:"bytes"`
+	Freed   bool       `json:"freed"`
+	// Recent is what has no name and was left because it was written lately.
+	Recent struct {
+		Objects int64 `json:"objects"`
+		Bytes   int64 `json:"bytes"`
+	} `json:"recent"`
+}
+
+// collect frees what nobody can ask for, or with dry only tells of it. Records of jobs, and calls, are kept for a time after
+// their end.
+func (e *Executor) collect(ctx context.Context, j *Job, dry bool, keep time.Duration) error {
+	alone, release := e.tenancy.alone()
+	defer release()
+	c := &collector{e: e, now: time.Now(), keep: keep, alone: alone}
+	places, err := c.survey(ctx)
 	if err != nil {
 		return err
 	}
-	out := freed{Matrices: []freedMatrix{}, Jobs: []string{}, Freed: !dry}
-	found := map[string]*freedMatrix{}
-	for key, err := range e.durable.List(ctx, derivedPrefix) {
-		if err != nil {
-			return errs.New(kindOr(err, errs.OS), "%s cannot be listed: %w", e.home(), err)
-		}
-		place, gone := e.rubbish(key, spared, ended)
-		if !gone {
-			continue
-		}
-		attr, err := e.durable.Stat(ctx, key)
-		if errors.Is(err, blob.ErrNotExist) {
-			continue
-		}
-		if err == nil && !dry {
-			err = e.durable.Delete(ctx, key)
-		}
-		if err != nil {
-			return errs.New(kindOr(err, errs.OS), "%s cannot be freed: %w", key, err)
-		}
-		m := found[place]
-		if m == nil {
-			m = &freedMatrix{Place: place}
-			found[place] = m
-		}
-		m.Objects++
-		m.Bytes += attr.Size
+	if err := c.judge(ctx); err != nil {
+		return err
 	}
-	for place, m := range found {
-		out.Objects += m.Objects
-		out.Bytes += m.Bytes
-		if id, ok := strings.CutPrefix(place+"/", fleet.Root); ok {
-			out.Jobs = append(out.Jobs, strings.TrimSuffix(id, "/"))
-		} else {
-			out.Matrices = append(out.Matrices, *m)
+	out := freed{Items: []*garbage{}, Freed: !dry}
+	for _, g := range places {
+		switch c.verdict(g) {
+		case free:
+			out.Items = append(out.Items, g)
+			out.Objects += g.Objects
+			out.Bytes += g.Bytes
+		case recent:
+			out.Recent.Objects += g.Objects
+			out.Recent.Bytes += g.Bytes
 		}
 	}
-	sort.Strings(out.Jobs)
-	sort.Slice(out.Matrices, func(a, b int) bool { return out.Matrices[a].Place < out.Matrices[b].Place })
+	sort.Slice(out.Items, func(a, b int) bool { return out.Items[a].Place < out.Items[b].Place })
+	for _, g := range out.Items {
+		if dry {
+			break
+		}
+		if err := c.remove(ctx, g); err != nil {
+			return errs.New(kindOr(err, errs.OS), "%s cannot be freed: %w", g.Place, err)
+		}
+	}
 	return j.reply(out)
 }
 
-// rubbish is the matrix's or the job's folder that an object belongs to, and whether it may go.
-func (e *Executor) rubbish(key string, spared, ended map[string]bool) (place string, gone bool) {
-	if rest, ok := strings.CutPrefix(key, fleet.Root); ok {
-		id, _, _ := strings.Cut(rest, "/")
-		return fleet.Root + id, ended[id]
+// remove deletes what is at a place, unless this executor has come to use it meanwhile.
+func (c *collector) remove(ctx context.Context, g *garbage) error {
+	store := c.e.durable
+	if !g.folder {
+		return store.Delete(ctx, g.Place)
 	}
-	hash, _, _ := strings.Cut(strings.TrimPrefix(key, derivedPrefix), "/")
-	place = derivedPrefix + hash
-	return place, !spared[place+"/"]
+	folder := g.Place + "/"
+	first, last := "", "" // first goes what makes others believe the rest, last what has gc come again
+	switch {
+	case g.Kind == kindJob:
+		first = folder + fleet.ManifestName
+	case g.whole && g.Kind != kindCall:
+		first = folder + matrix.MetaName
+	case g.marked:
+		last = folder + matrix.Marker
+	}
+	if c.e.uses(folder) {
+		return nil
+	}
+	if first != "" {
+		if err := store.Delete(ctx, first); err != nil {
+			return err
+		}
+	}
+	err := store.DeleteAll(ctx, func(yield func(string, error) bool) {
+		for key, err := range store.List(ctx, folder) {
+			if (err != nil || key != last) && !yield(key, err) {
+				return
+			}
+		}
+	})
+	if err != nil || last == "" {
+		return err
+	}
+	return store.Delete(ctx, last)
 }
 
-// spared is the places that are in use, and the jobs that are over.
-func (e *Executor) spared(ctx context.Context) (spared, ended map[string]bool, err error) {
-	spared, ended = map[string]bool{}, map[string]bool{}
-	ids, err := e.fleet.Jobs(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, id := range ids {
-		job, err := e.fleet.Job(ctx, id)
-		if err != nil {
-			return nil, nil, err
-		}
-		look, err := job.Look(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		if look.State != fleet.Running {
-			ended[id] = true
-			continue
-		}
-		for _, m := range job.Manifest().Matrices {
-			spared[m.Prefix] = true
+// hold keeps gc from the matrices of a program that runs here, until release is called.
+func (e *Executor) hold(matrices []*matrix.BigMatrix) (release func()) {
+	count := func(by int) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		for _, m := range matrices {
+			if m == nil || !m.Durable {
+				continue
+			}
+			if e.held[m.Prefix()] += by; e.held[m.Prefix()] == 0 {
+				delete(e.held, m.Prefix())
+			}
 		}
 	}
+	count(1)
+	return func() { count(-1) }
+}
+
+// uses says whether an array or a program of this executor needs what is at a prefix.
+func (e *Executor) uses(prefix string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for s := range e.live {
-		spared[s.prefix()] = true
+	if e.held[prefix] > 0 {
+		return true
 	}
-	return spared, ended, nil
+	for s := range e.live {
+		if s.m.Durable && s.prefix() == prefix {
+			return true
+		}
+	}
+	return false
 }
+
+// requestGC checks what gc was asked.
+func (e *Executor) requestGC(r *request) (*Job, error) {
+	if e.durable == nil {
+		return nil, errs.New(errs.Unsupported, "gc needs an executor whose matrices outlive it, local_executor(path=...) or aws_executor(): here nothing is left to free")
+	}
+	keep := float64(defaultKeep)
+	if r.KeepDays != nil {
+		keep = *r.KeepDays
+	}
+	if !(keep >= 0 && keep <= 36500) {
+		return nil, errs.New(errs.Value, "keep_days is %v: 0 to 36500 days were expected", keep)
+	}
+	return e.start(func(ctx context.Context, j *Job) error {
+		return e.collect(ctx, j, r.DryRun, time.Duration(keep*24*float64(time.Hour)))
+	})
+}
+
+// defaultKeep is how many days records of jobs and results of calls are kept.
+const defaultKeep = 7

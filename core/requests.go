@@ -10,14 +10,17 @@ import (
 
 // request is what Request is asked.
 type request struct {
-	Op     string `json:"op"`
-	ID     string `json:"id"`
-	DryRun bool   `json:"dry_run"`
+	Op       string   `json:"op"`
+	ID       string   `json:"id"`
+	DryRun   bool     `json:"dry_run"`
+	KeepDays *float64 `json:"keep_days"` // of gc; null: a default
+	Forever  bool     `json:"forever"`   // of provision
 	setup
 }
 
 // Request asks about jobs of the fleet. text is a JSON object {"op", "id"}; op is "jobs", "status", "wait", "cancel", "resume",
-// "report", "logs", "matrices" or, with "dry_run", "gc"; or one of setup.go, for which any executor serves. The job's Answer is JSON.
+// "report", "logs", "matrices", "provision" or, with "dry_run" and "keep_days", "gc"; or one of setup.go, for which any executor
+// serves. The job's Answer is JSON.
 func (e *Executor) Request(text string) (*Job, error) {
 	if err := e.open(); err != nil {
 		return nil, err
@@ -29,6 +32,8 @@ func (e *Executor) Request(text string) (*Job, error) {
 	switch r.Op {
 	case "deploy", "check", "delete":
 		return e.start(func(ctx context.Context, j *Job) error { return r.run(ctx, j, r.Op, r.DryRun) })
+	case "gc":
+		return e.requestGC(&r)
 	}
 	if e.fleet == nil {
 		return nil, errs.New(errs.Unsupported, "%s needs an executor whose workers are elsewhere: aws_executor()", r.Op)
@@ -36,8 +41,8 @@ func (e *Executor) Request(text string) (*Job, error) {
 	switch r.Op {
 	case "jobs":
 		return e.start(func(ctx context.Context, j *Job) error { return e.listJobs(ctx, j) })
-	case "gc":
-		return e.start(func(ctx context.Context, j *Job) error { return e.collect(ctx, j, r.DryRun) })
+	case "provision":
+		return e.requestProvision(r.Forever)
 	case "status", "wait", "cancel", "resume", "report", "logs", "matrices":
 		return e.start(func(ctx context.Context, j *Job) error {
 			job, err := e.fleet.Job(ctx, r.ID)

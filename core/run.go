@@ -151,6 +151,7 @@ func (e *Executor) runProgram(ctx context.Context, j *Job, nodes []*expr.Node, w
 	if err != nil {
 		return err
 	}
+	defer e.hold(matrices)()
 	if e.elsewhere(p, matrices) {
 		err = e.runFleet(ctx, j, p, matrices, outs)
 	} else {

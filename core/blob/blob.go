@@ -11,6 +11,7 @@ import (
 	"iter"
 	"math"
 	"strings"
+	"time"
 
 	"numpywren/core/errs"
 )
@@ -26,8 +27,9 @@ var (
 
 // Attr is what is known of an object without reading it.
 type Attr struct {
-	Size    int64
-	Version string // differs between two objects that had the same key
+	Size     int64
+	Version  string    // differs between two objects that had the same key
+	Modified time.Time // when it was put, by the place's clock
 }
 
 // PutOptions say how an object is created.
@@ -236,10 +238,15 @@ func (s *Store) Counters() Counters { return s.driver.Counters() }
 
 // List yields the keys that begin with prefix, in order. Objects may be deleted meanwhile.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
-	if at := strings.LastIndexByte(prefix, '/'); at >= 0 {
-		if err := check(prefix[:at]); err != nil {
-			return func(yield func(string, error) bool) { yield("", err) }
-		}
+	if err := checkPrefix(prefix); err != nil {
+		return func(yield func(string, error) bool) { yield("", err) }
 	}
 	return s.driver.List(ctx, prefix)
+}
+
+func checkPrefix(prefix string) error {
+	if at := strings.LastIndexByte(prefix, '/'); at >= 0 {
+		return check(prefix[:at])
+	}
+	return nil
 }

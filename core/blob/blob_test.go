@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -111,4 +112,36 @@ func TestFileOfNoBytes(t *testing.T) {
 	_, err := blob.New(blob.FileDriver(dir)).ReadAll(context.Background(), "pipe")
 	require.Equal(t, errs.OS, errs.KindOf(err))
 	require.ErrorContains(t, err, "pipe is no regular file")
+}
+
+// TestLeftovers: what a killed writer left is told of when it is old; files that are somebody else's are not.
+func TestLeftovers(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	s := blob.NewFile(dir)
+	require.NoError(t, s.PutBytes(ctx, "a/b/1", nil, blob.PutOptions{}))
+	now := time.Now()
+	for name, age := range map[string]time.Duration{
+		"a/b/.part-0123456789abcdef": time.Hour, "a/.part-00000000000000ff": time.Second, "a/.part-mine": time.Hour,
+	} {
+		file := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(file, []byte("abc"), 0o600))
+		require.NoError(t, os.Chtimes(file, now.Add(-age), now.Add(-age)))
+	}
+	leftovers := func() (found []string) {
+		for o, err := range s.Leftovers(ctx, now.Add(-time.Minute)) {
+			require.NoError(t, err)
+			require.EqualValues(t, 3, o.Size)
+			found = append(found, o.Key)
+		}
+		return found
+	}
+	require.Equal(t, []string{"a/b/.part-0123456789abcdef"}, leftovers())
+	require.NoError(t, s.Delete(ctx, leftovers()[0]))
+	require.Empty(t, leftovers())
+	for range blob.NewMemory().Leftovers(ctx, now) {
+		t.Error("memory has leftovers")
+	}
+	for _, err := range blob.NewFile(filepath.Join(dir, "none")).Leftovers(ctx, now) {
+		require.NoError(t, err)
+	}
 }

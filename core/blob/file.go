@@ -172,7 +172,7 @@ func (f *file) Stat(_ context.Context, key string) (Attr, error) {
 	if info.IsDir() {
 		return Attr{}, fmt.Errorf("%s: %w", key, ErrNotExist)
 	}
-	return Attr{Size: info.Size(), Version: fileVersion(info)}, nil
+	return Attr{Size: info.Size(), Version: fileVersion(info), Modified: info.ModTime()}, nil
 }
 
 func (f *file) Delete(_ context.Context, key string) error {

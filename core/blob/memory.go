@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 type memory struct {
@@ -22,6 +23,7 @@ type memory struct {
 type object struct {
 	bytes  []byte
 	serial uint64
+	at     time.Time
 }
 
 // NewMemory is a Store in this process's memory.
@@ -76,7 +78,7 @@ func (m *memory) Put(_ context.Context, key string, size int64, write func(io.Wr
 		return fmt.Errorf("%s: %w", key, ErrExists)
 	}
 	m.serial++
-	m.objects[key] = object{b.Bytes(), m.serial}
+	m.objects[key] = object{b.Bytes(), m.serial, time.Now()}
 	return nil
 }
 
@@ -86,7 +88,7 @@ func (m *memory) Stat(_ context.Context, key string) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
-	return Attr{Size: int64(len(o.bytes)), Version: o.version()}, nil
+	return Attr{Size: int64(len(o.bytes)), Version: o.version(), Modified: o.at}, nil
 }
 
 func (m *memory) Delete(_ context.Context, key string) error {

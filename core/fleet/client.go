@@ -287,7 +287,7 @@ func (d *Deployment) Jobs(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		id, rest, _ := strings.Cut(strings.TrimPrefix(key, Root), "/")
-		if rest == "job.json" && id != last {
+		if rest == ManifestName && id != last {
 			ids, last = append(ids, id), id
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"numpywren/core/scheduler"
 )
 
-// Crew starts workers for a job, as many as the parallelism that it has now. Workers leave by themselves, when they are idle.
+// Crew starts workers for jobs, as many as the parallelism that they have now. Workers leave by themselves, when they are idle.
 type Crew struct {
 	Launch func(ctx context.Context) error // starts one worker; nil: they are started elsewhere
 	Max    int                             // workers at once; 0: a default
@@ -25,8 +25,9 @@ const (
 	starting = 30 * time.Second
 )
 
-// Adjust launches the workers that are wanted and not there.
-func (c *Crew) Adjust(ctx context.Context, l *Look) error {
+// Adjust launches the workers that are wanted and not there, by what was seen last of each job that they work for: first of the
+// one that was seen latest.
+func (c *Crew) Adjust(ctx context.Context, looks ...*Look) error {
 	if c == nil || c.Launch == nil {
 		return nil
 	}
@@ -36,17 +37,21 @@ func (c *Crew) Adjust(ctx context.Context, l *Look) error {
 	for len(c.launched) > 0 && now.Sub(c.launched[0]) > starting {
 		c.launched = c.launched[1:]
 	}
-	there := len(c.launched)
-	for _, b := range l.beats {
-		if !b.Left && now.Sub(b.At) < lately && now.Sub(b.Began) > starting {
-			there++
+	settled := map[string]bool{} // one worker may work for several jobs
+	for _, l := range looks {
+		for _, b := range l.beats {
+			if !b.Left && now.Sub(b.At) < lately && now.Sub(b.Began) > starting {
+				settled[b.Worker] = true
+			}
 		}
 	}
+	there := len(c.launched) + len(settled)
 	limit := c.Max
 	if limit == 0 {
 		limit = defaultCrew
 	}
-	wanted := scheduler.Wanted(scheduler.Demand{Queued: l.Queue.Visible, InFlight: l.Queue.InFlight, Width: max(1, c.Slots), Factor: c.Factor, Max: limit})
+	q := looks[0].Queue // of the deployment
+	wanted := scheduler.Wanted(scheduler.Demand{Queued: q.Visible, InFlight: q.InFlight, Width: max(1, c.Slots), Factor: c.Factor, Max: limit})
 	n := wanted - there
 	if n <= 0 {
 		return nil

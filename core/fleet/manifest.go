@@ -107,7 +107,10 @@ func NewID() string {
 	return time.Now().UTC().Format("20060102-150405") + "-" + hex.EncodeToString(id[:])
 }
 
-func manifestKey(id string) string { return Root + id + "/job.json" }
+// ManifestName is the object of a job's folder without which there is no job.
+const ManifestName = "job.json"
+
+func manifestKey(id string) string { return Root + id + "/" + ManifestName }
 
 // load reads a job's manifest. That of another protocol is read as far as every protocol promises, with an error.
 func (d *Deployment) load(ctx context.Context, id string) (*Manifest, error) {

@@ -166,7 +166,7 @@ func (s *Space) Delete(ctx context.Context, m *BigMatrix) error {
 		return err
 	}
 	store := m.chunks.Store
-	err := store.Delete(ctx, m.chunks.Prefix+metaKey)
+	err := store.Delete(ctx, m.chunks.Prefix+MetaName)
 	if err == nil {
 		err = store.DeleteAll(ctx, store.List(ctx, m.chunks.Prefix))
 	}

@@ -22,19 +22,20 @@ type Chunks struct {
 	Meta   *Meta
 }
 
-// metaKey is where the metadata of an array lies.
-const metaKey = "zarr.json"
+// MetaName is where the metadata of an array lies.
+// MetaName is the object, below a matrix's prefix, that says what it is; a matrix that has it is whole.
+const MetaName = "zarr.json"
 
 var errNoMeta = errors.New("no zarr.json")
 
 // LoadMeta reads the array's zarr.json.
 func (c *Chunks) LoadMeta(ctx context.Context) (*Meta, error) {
-	text, err := c.Store.ReadAll(ctx, c.Prefix+metaKey)
+	text, err := c.Store.ReadAll(ctx, c.Prefix+MetaName)
 	if errors.Is(err, blob.ErrNotExist) {
 		return nil, errNoMeta
 	}
 	if err != nil {
-		return nil, errs.New(kindOr(err, errs.OS), "%s%s cannot be read: %w", c.Prefix, metaKey, err)
+		return nil, errs.New(kindOr(err, errs.OS), "%s%s cannot be read: %w", c.Prefix, MetaName, err)
 	}
 	meta, err := ParseMeta(text)
 	if err != nil {
@@ -49,8 +50,8 @@ func (c *Chunks) SaveMeta(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Store.PutBytes(ctx, c.Prefix+metaKey, text, blob.PutOptions{}); err != nil {
-		return errs.New(kindOr(err, errs.OS), "%s%s cannot be written: %w", c.Prefix, metaKey, err)
+	if err := c.Store.PutBytes(ctx, c.Prefix+MetaName, text, blob.PutOptions{}); err != nil {
+		return errs.New(kindOr(err, errs.OS), "%s%s cannot be written: %w", c.Prefix, MetaName, err)
 	}
 	return nil
 }

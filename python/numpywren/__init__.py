@@ -9,17 +9,20 @@ L = npwex.linalg.cholesky(C)
 L.numpy()                      # one program: both steps, in parallel, tile by tile
 """
 
-# Sessions: where arrays live and what computes them.
 # Arrays.
 from ._array import BigMatrix
+
+# Sessions: where arrays live and what computes them.
 from ._executor import Executor, aws_executor, default_executor, local_executor
 
 # Programs of one's own.
 from ._lambdapack import Program, lambdapack
-from ._remote import Job
 
 # Calls of Python functions.
 from ._pywren import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, Future, get_all_results, wait
+
+# Jobs of workers elsewhere.
+from ._remote import Job
 
 __version__ = "0.1.0"
 

@@ -6,22 +6,21 @@ import argparse
 import contextlib
 import ctypes
 import json
-import pathlib
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from . import _abi, _config
+from ._cli_base import SHIPPED, Commands, add_command, sure
 
-Commands = Any  # argparse's class of subcommands is generic for checkers only
-
-SHIPPED = pathlib.Path(__file__).with_name("numpywren-worker")  # with the engine beside it, which goes along
 STEP_MS = 50
 
 
 def add(commands: Commands) -> None:
     """Adds the three subcommands."""
-    deploy = commands.add_parser("deploy", help="make or update the bucket, the queues, the role and the function")
+    deploy = add_command(
+        *(commands, "deploy", "make or update the bucket, the queues, the role and the function"),
+        example="numpywren deploy --name jobs --storage s3://my-bucket/numpywren --region eu-west-1 --dry-run",
+    )
     _where(deploy)
     deploy.add_argument("--worker", metavar="PATH", help="the worker's program, or a folder with it as bootstrap")
     deploy.add_argument("--memory", type=int, metavar="MB", help="of a function; by default 3008")
@@ -33,11 +32,17 @@ def add(commands: Commands) -> None:
     _dry(deploy)
     deploy.set_defaults(run=_deploy)
 
-    check = commands.add_parser("check", help="do one of everything, and say which right is missing")
+    check = add_command(
+        *(commands, "check", "do one of everything, and say which right is missing"),
+        example="numpywren check --name jobs --storage s3://my-bucket/numpywren --region eu-west-1",
+    )
     _where(check)
     check.set_defaults(run=_check)
 
-    delete = commands.add_parser("delete", help="remove what deploy made")
+    delete = add_command(
+        *(commands, "delete", "remove what deploy made"),
+        example="numpywren delete --name jobs --storage s3://my-bucket/numpywren --region eu-west-1 --dry-run",
+    )
     _where(delete)
     delete.add_argument("--contents", action="store_true", help="also the objects, and the bucket if deploy made it")
     delete.add_argument("--yes", action="store_true", help="do not ask")
@@ -88,10 +93,7 @@ def _delete(options: argparse.Namespace) -> int:
     request = {"op": "delete", "deployment": d, "contents": options.contents}
     if not options.yes and not options.dry_run:
         _request(request | {"dry_run": True})
-        if not sys.stdin.isatty():
-            raise ValueError("nothing was deleted: --yes deletes without asking")
-        if input(f"Delete all this of {d['name']}? [y/N] ").strip().lower() not in ("y", "yes"):
-            print("nothing was deleted")
+        if not sure(f"Delete all this of {d['name']}?", otherwise="nothing was deleted: --yes deletes without asking"):
             return 1
     _request(request | {"dry_run": options.dry_run})
     return 0

@@ -92,6 +92,7 @@ class Config:
 
 NAMES = tuple(field.name for field in dataclasses.fields(Config))
 DEPLOYMENT = ("storage", "queue", "function", "region")
+WORKER = ("idle_timeout", "lease", "grace")  # of `numpywren worker` alone
 
 
 def parse_bytes(size: int | str, name: str = "memory_limit") -> int:
@@ -193,6 +194,11 @@ def deployment(
     return found | {name: text for name in DEPLOYMENT if (text := arguments.get(name))}
 
 
+def profile_of(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """The profile's table as it is."""
+    return dict(_table(profile, environ))
+
+
 def _from_file(profile: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
     return {name: value for name, value in _table(profile, environ).items() if name in NAMES}
 
@@ -214,7 +220,7 @@ def _table(profile: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
     settings = tables.get(wanted or "default", {})
     if not isinstance(settings, dict):
         raise ValueError(f"{path}: a table [{wanted or 'default'}] was expected")
-    known = (*NAMES, *DEPLOYMENT)
+    known = (*NAMES, *WORKER)
     if unknown := settings.keys() - set(known):
         raise ValueError(f"{path}: unknown setting {sorted(unknown)[0]!r}: there are {', '.join(known)}")
     return settings

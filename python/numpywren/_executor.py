@@ -189,12 +189,27 @@ class Executor(Functions):
         job.status()
         return job
 
-    def gc(self, dry_run: bool = True) -> dict[str, Any]:
-        """What the storage keeps that no name leads to: intermediate matrices, results without a name, jobs that are over.
+    def gc(self, dry_run: bool = True, keep_days: float | None = None) -> dict[str, Any]:
+        """What the storage keeps that no name leads to: tells what it is, and with `dry_run=False` deletes it.
 
-        Tells how many objects and bytes these are, and with `dry_run=False` deletes them. What running jobs and arrays of this
-        executor need is spared; arrays of other processes are not known here."""
-        freed: dict[str, Any] = _remote.ask(self, "gc", dry_run=bool(dry_run))
+        These are intermediate matrices, data and results without a name, matrices that never became whole, what ended runs
+        left behind. Jobs that run or are paused keep all that they need, and so does this executor. Arrays of other
+        processes are not known here: what has no name goes when nothing was written to it for an hour; on a `path` that no
+        other process has open, at once.
+
+        Args:
+            dry_run: whether only to tell.
+            keep_days: for so long records of jobs and results of calls stay after their end; by default 7.
+
+        Returns:
+            `items`, each with its `kind`, `place`, `why`, `objects` and `bytes`; their sums, `objects` and `bytes`; whether
+            they were `freed`; and `recent`, the `objects` and `bytes` that were left because they are new.
+        """
+        if keep_days is not None and (isinstance(keep_days, bool) or not isinstance(keep_days, int | float)):
+            raise TypeError(f"keep_days is {keep_days!r}: a number of days was expected")
+        if keep_days is not None and not 0 <= keep_days < float("inf"):
+            raise ValueError(f"keep_days is {keep_days}: 0 or more days were expected")
+        freed: dict[str, Any] = _remote.ask(self, "gc", dry_run=bool(dry_run), keep_days=keep_days)
         return freed
 
     def _read(self, arrays: Sequence[BigMatrix], label: str) -> builtins.list[np.ndarray[Any, Any]]:
@@ -407,7 +422,7 @@ def aws_executor(
     progress: bool | None = None,
 ) -> Executor:
     """An executor whose matrices live in S3 and whose programs run on workers elsewhere: on Lambda, or on any machine that runs
-    `numpywren-worker`. AWS's own variables and files give credentials, region and endpoints.
+    `numpywren worker`. AWS's own variables and files give credentials, region and endpoints.
 
     Args:
         storage: "s3://bucket/prefix"; or a directory that all workers see.

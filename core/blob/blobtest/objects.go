@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -199,6 +200,32 @@ func listMany(t *testing.T, s *blob.Store) {
 	require.Equal(t, keys[:300], list1(t, s, "m/0/"))
 	require.NoError(t, s.DeleteAll(ctx, s.List(ctx, "m/")))
 	require.Empty(t, list1(t, s, ""))
+}
+
+// scan tells the same of objects as List and Stat do.
+func scan(t *testing.T, s *blob.Store) {
+	began := time.Now().Add(-time.Minute) // clocks differ
+	for k, key := range []string{"b/2", "a", "b/1/x", "c"} {
+		put(t, s, key, random(uint64(k), 10*k))
+	}
+	var keys []string
+	for o, err := range s.Scan(ctx, "b/") {
+		require.NoError(t, err)
+		keys = append(keys, o.Key)
+		attr, err := s.Stat(ctx, o.Key)
+		require.NoError(t, err)
+		require.Equal(t, attr.Size, o.Size)
+		require.Equal(t, attr.Version, o.Version)
+		require.True(t, attr.Modified.Equal(o.Modified) || attr.Modified.Truncate(time.Second).Equal(o.Modified.Truncate(time.Second)), "%v %v", attr, o)
+		require.True(t, o.Modified.After(began) && o.Modified.Before(time.Now().Add(time.Minute)), "%v", o.Modified)
+	}
+	require.Equal(t, []string{"b/1/x", "b/2"}, keys)
+	for range s.Scan(ctx, "") {
+		break
+	}
+	for _, err := range s.Scan(ctx, "../") {
+		require.Equal(t, errs.Value, errs.KindOf(err))
+	}
 }
 
 func deleteAll(t *testing.T, s *blob.Store) {

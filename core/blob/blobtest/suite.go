@@ -26,7 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Driver, without ...string) {
 		"PutGet": putGet, "Missing": missing, "Keys": badKeys, "List": list, "ListWhileDeleting": listWhileDeleting,
 		"Replace": replace, "FailedPut": failedPut, "IfNoneMatch": ifNoneMatch, "OneCreator": oneCreator, "Atomic": atomicPut,
 		"Again": again, "Ranges": ranges, "ReaderAt": readerAt, "Large": large, "LargeReplaced": largeReplaced, "Unicode": unicode,
-		"ListMany": listMany, "DeleteAll": deleteAll, "Sizes": wrongSizes, "Cancelled": cancelled, "Counters": counters,
+		"ListMany": listMany, "Scan": scan, "DeleteAll": deleteAll, "Sizes": wrongSizes, "Cancelled": cancelled, "Counters": counters,
 	} {
 		if !slices.Contains(without, name) {
 			t.Run(name, func(t *testing.T) { test(t, blob.New(open(t))) })

@@ -107,7 +107,7 @@ func (d *driver) Stat(ctx context.Context, key string) (blob.Attr, error) {
 	if err != nil {
 		return blob.Attr{}, d.failure("HeadObject", key, err)
 	}
-	return blob.Attr{Size: aws.ToInt64(out.ContentLength), Version: aws.ToString(out.ETag)}, nil
+	return blob.Attr{Size: aws.ToInt64(out.ContentLength), Version: aws.ToString(out.ETag), Modified: aws.ToTime(out.LastModified)}, nil
 }
 
 func (d *driver) Delete(ctx context.Context, key string) error {
@@ -141,11 +141,22 @@ func (d *driver) DeleteBatch(ctx context.Context, keys []string) error {
 
 func (d *driver) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
+		for object, err := range d.Scan(ctx, prefix) {
+			if !yield(object.Key, err) {
+				return
+			}
+		}
+	}
+}
+
+// Scan is blob.Scanner's.
+func (d *driver) Scan(ctx context.Context, prefix string) iter.Seq2[blob.Object, error] {
+	return func(yield func(blob.Object, error) bool) {
 		pages := s3.NewListObjectsV2Paginator(d.client, &s3.ListObjectsV2Input{Bucket: &d.bucket, Prefix: d.name(prefix)})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				yield("", d.failure("ListObjectsV2", prefix, err))
+				yield(blob.Object{}, d.failure("ListObjectsV2", prefix, err))
 				return
 			}
 			for _, object := range page.Contents {
@@ -153,7 +164,8 @@ func (d *driver) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 				if key == "" || strings.HasSuffix(key, "/") {
 					continue // what consoles make to show a folder
 				}
-				if !yield(key, nil) {
+				attr := blob.Attr{Size: aws.ToInt64(object.Size), Version: aws.ToString(object.ETag), Modified: aws.ToTime(object.LastModified)}
+				if !yield(blob.Object{Key: key, Attr: attr}, nil) {
 					return
 				}
 			}

@@ -1,0 +1,214 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"numpywren/core/errs"
+	"numpywren/core/fleet"
+	"numpywren/core/lambdapack"
+	"numpywren/core/matrix"
+	"numpywren/core/pywren"
+)
+
+// collector is one gc.
+type collector struct {
+	e     *Executor
+	now   time.Time
+	keep  time.Duration
+	alone bool // no other process has the folder open
+
+	jobs    map[string]*fleet.Standing // by number
+	needed  map[string]bool            // prefixes of matrices of jobs that are open
+	between map[string]*fleet.Standing // prefixes of intermediate matrices of those that are not
+}
+
+// hashName is what folders of derived matrices are called: a hash, and after it what tells a program's matrices apart.
+var hashName = regexp.MustCompile(`^[0-9a-f]{16,}(\..+)?$`)
+
+// survey goes through the whole store, and adds up what may be garbage by place.
+func (c *collector) survey(ctx context.Context) (map[string]*garbage, error) {
+	places := map[string]*garbage{}
+	add := func(g garbage, size int64, at time.Time) *garbage {
+		found := places[g.Place]
+		if found == nil {
+			found = &g
+			places[g.Place] = found
+		}
+		found.Objects++
+		found.Bytes += size
+		if at.After(found.newest) {
+			found.newest = at
+		}
+		return found
+	}
+	for o, err := range c.e.durable.Scan(ctx, "") {
+		if err != nil {
+			return nil, errs.New(kindOr(err, errs.OS), "%s cannot be listed: %w", c.e.home(), err)
+		}
+		g, rest := placeOf(o.Key)
+		if g.Place == "" {
+			continue
+		}
+		found := add(g, o.Size, o.Modified)
+		found.whole = found.whole || rest == matrix.MetaName
+		found.marked = found.marked || rest == matrix.Marker
+		if g.Kind == kindCall && rest == pywren.ResultName {
+			found.whole, found.newest = true, o.Modified
+		}
+	}
+	for o, err := range c.e.durable.Leftovers(ctx, c.now.Add(-quiet)) {
+		if err != nil {
+			return nil, errs.New(kindOr(err, errs.OS), "%s cannot be listed: %w", c.e.home(), err)
+		}
+		add(garbage{Place: o.Key, Kind: kindPart, Why: "its writer was killed"}, o.Size, o.Modified)
+	}
+	return places, nil
+}
+
+// placeOf is the place that an object belongs to, and the rest of its key; no place for what is not ours.
+func placeOf(key string) (g garbage, rest string) {
+	folder := func(kind, prefix, name, rest string) (garbage, string) {
+		return garbage{Place: prefix + name, Kind: kind, folder: true}, rest
+	}
+	if strings.HasPrefix(key, fleet.Root) {
+		r := fleet.RecordOf(key)
+		if r.Passing() {
+			return folder(kindRun, fleet.Root, fmt.Sprintf("%s/%d/%s", r.Job, r.Run, r.Of), "")
+		}
+		return folder(kindJob, fleet.Root, r.Job, "")
+	}
+	if call, ok := strings.CutPrefix(key, pywren.CallsRoot); ok {
+		id, rest, _ := strings.Cut(call, "/")
+		return folder(kindCall, pywren.CallsRoot, id, rest)
+	}
+	if derived, ok := strings.CutPrefix(key, derivedPrefix); ok {
+		hash, rest, inside := strings.Cut(derived, "/")
+		if !inside || !hashName.MatchString(hash) {
+			return garbage{}, ""
+		}
+		return folder(kindUnnamed, derivedPrefix, hash, rest)
+	}
+	name, rest, inside := strings.Cut(key, "/")
+	if !inside || checkName(name) != nil {
+		return garbage{}, ""
+	}
+	return folder(kindUnfinished, "", name, rest)
+}
+
+// judge asks how the jobs stand.
+func (c *collector) judge(ctx context.Context) error {
+	d := &fleet.Deployment{Store: c.e.durable, Version: version}
+	all, err := d.Standings(ctx)
+	if err != nil {
+		return err
+	}
+	c.jobs, c.needed, c.between = map[string]*fleet.Standing{}, map[string]bool{}, map[string]*fleet.Standing{}
+	for _, s := range all {
+		c.jobs[s.ID] = s
+		for _, m := range s.Matrices {
+			switch {
+			case m.Prefix == "":
+			case s.Open():
+				c.needed[m.Prefix] = true
+			case m.Role == lambdapack.RoleTemp.String():
+				c.between[m.Prefix] = s
+			}
+		}
+	}
+	return nil
+}
+
+// verdict is what becomes of a place.
+type verdict int
+
+const (
+	stays  verdict = iota
+	recent         // it has no name, and is left because it is new
+	free
+)
+
+// verdict says what becomes of a place, and why.
+func (c *collector) verdict(g *garbage) verdict {
+	switch g.Kind {
+	case kindPart:
+		return free
+	case kindJob, kindRun:
+		return c.ofJob(g)
+	case kindCall:
+		return c.ofCall(g)
+	}
+	return c.ofMatrix(g)
+}
+
+// ofJob frees what a run no longer needs at once, and the record of a job some time after its end.
+func (c *collector) ofJob(g *garbage) verdict {
+	r := fleet.RecordOf(g.Place + "//")
+	s := c.jobs[r.Job]
+	switch {
+	case s == nil:
+		g.Why = "what is left of a job that was deleted"
+		return c.old(g)
+	case g.Kind == kindRun && (r.Run < s.Run || !s.Open()):
+		g.Why = fmt.Sprintf("the %s of a run that is over", r.Of)
+		return free
+	case g.Kind == kindJob && !s.Open() && c.now.Sub(s.Ended) >= c.keep:
+		g.Why = fmt.Sprintf("the record of a job that is over (%s) since %s", s.State, s.Ended.UTC().Format(time.DateTime))
+		return free
+	}
+	return stays
+}
+
+// abandoned is how long a call that is not done may be waiting to be run: no queue keeps a message for longer.
+const abandoned = 15 * 24 * time.Hour
+
+// ofCall frees calls some time after they were done; whoever made them may not have read the results before.
+func (c *collector) ofCall(g *garbage) verdict {
+	age := c.now.Sub(g.newest)
+	switch {
+	case g.whole && age >= c.keep:
+		g.Why = "a call that is done"
+		return free
+	case !g.whole && age >= max(c.keep, abandoned):
+		g.Why = "a call that was never run"
+		return free
+	}
+	return stays
+}
+
+// ofMatrix frees matrices that nobody needs.
+func (c *collector) ofMatrix(g *garbage) verdict {
+	prefix := g.Place + "/"
+	if g.Kind == kindUnfinished && (g.whole || !g.marked) { // it has a name, or is not ours
+		return stays
+	}
+	if c.needed[prefix] || c.e.uses(prefix) {
+		return stays
+	}
+	if s := c.between[prefix]; s != nil {
+		g.Kind, g.Why = kindIntermediate, fmt.Sprintf("between the steps of job %s, which is over (%s)", s.ID, s.State)
+		return free
+	}
+	switch {
+	case g.Kind == kindUnfinished:
+		g.Why = "no run goes on that computes it"
+	case g.whole:
+		g.Why = "data or a result without a name"
+	case strings.Contains(g.Place[len(derivedPrefix):], "."):
+		g.Kind, g.Why = kindIntermediate, "between the steps of a program that is over"
+	default:
+		g.Kind, g.Why = kindUnfinished, "no run goes on that computes it"
+	}
+	return c.old(g)
+}
+
+// old frees what cannot be in another process's hands.
+func (c *collector) old(g *garbage) verdict {
+	if c.alone || c.now.Sub(g.newest) >= quiet {
+		return free
+	}
+	return recent
+}
