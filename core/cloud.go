@@ -67,7 +67,7 @@ func openQueue(ctx context.Context, name, region string, lease time.Duration) (*
 
 // host runs a worker in this process, with the executor's own threads and memory.
 func (e *Executor) host() {
-	w := fleet.NewWorker(e.fleet, e.rt, fleet.Options{Lease: memoryLease, Width: e.cfg.PipelineWidth, Grace: time.Second})
+	w := fleet.NewWorker(e.fleet, e.rt, fleet.Options{Lease: memoryLease, Width: e.cfg.PipelineWidth, Grace: time.Second, Pool: e.sidecars})
 	e.jobs.Go(func() {
 		var err error
 		defer runtime.Recovered(&err)
@@ -136,6 +136,10 @@ func (e *Executor) runFleet(ctx context.Context, j *Job, p *program, matrices []
 	return err
 }
 
+func (e *Executor) crew() *fleet.Crew {
+	return &fleet.Crew{Launch: e.launch, Max: e.cfg.MaxWorkers, Factor: e.cfg.Factor, Slots: e.cfg.PipelineWidth}
+}
+
 // cancelTime is how long a client tries to say that a job is cancelled.
 const cancelTime = 10 * time.Second
 
@@ -143,7 +147,7 @@ const cancelTime = 10 * time.Second
 func (e *Executor) follow(ctx context.Context, j *Job, job *fleet.Job) error {
 	seen := &lastLook{total: job.Manifest().Tasks, started: time.Now()}
 	j.runs(seen)
-	crew := &fleet.Crew{Launch: e.launch, Max: e.cfg.MaxWorkers, Factor: e.cfg.Factor, Slots: e.cfg.PipelineWidth}
+	crew := e.crew()
 	return job.Watch(ctx, fleet.Watching{Seen: func(l *fleet.Look) error {
 		seen.set(l)
 		if l.State != fleet.Running {

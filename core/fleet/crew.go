@@ -8,7 +8,7 @@ import (
 	"numpywren/core/scheduler"
 )
 
-// Crew starts workers for a job, as many as the parallelism that it has now. Workers leave by themselves, when they are idle.
+// Crew starts workers for a job, or for calls, as many as the parallelism that it has now. Workers leave by themselves, when they are idle.
 type Crew struct {
 	Launch func(ctx context.Context) error // starts one worker; nil: they are started elsewhere
 	Max    int                             // workers at once; 0: a default
@@ -32,27 +32,53 @@ func (c *Crew) Adjust(ctx context.Context, l *Look) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
-	for len(c.launched) > 0 && now.Sub(c.launched[0]) > starting {
-		c.launched = c.launched[1:]
-	}
-	there := len(c.launched)
+	c.expire()
+	now, there := time.Now(), len(c.launched)
 	for _, b := range l.beats {
 		if !b.Left && now.Sub(b.At) < lately && now.Sub(b.Began) > starting {
 			there++
 		}
 	}
-	limit := c.Max
-	if limit == 0 {
-		limit = defaultCrew
-	}
-	wanted := scheduler.Wanted(scheduler.Demand{Queued: l.Queue.Visible, InFlight: l.Queue.InFlight, Width: max(1, c.Slots), Factor: c.Factor, Max: limit})
-	n := wanted - there
-	if n <= 0 {
+	d := scheduler.Demand{Queued: l.Queue.Visible, InFlight: l.Queue.InFlight, Width: max(1, c.Slots), Factor: c.Factor, Max: c.limit()}
+	return c.start(ctx, scheduler.Wanted(d)-there)
+}
+
+// Summon launches workers for messages that wait, where nothing is heard of workers: those that hold messages are there, and so are
+// those that were launched lately.
+func (c *Crew) Summon(ctx context.Context, waiting, held int64) error {
+	if c == nil || c.Launch == nil {
 		return nil
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expire()
+	width := int64(max(1, c.Slots))
+	room := c.limit() - int((held+width-1)/width)
+	if room <= 0 {
+		return nil
+	}
+	d := scheduler.Demand{Queued: waiting, Width: int(width), Factor: c.Factor, Max: room}
+	return c.start(ctx, scheduler.Wanted(d)-len(c.launched))
+}
+
+// expire forgets launches that are long ago, under the lock.
+func (c *Crew) expire() {
+	for len(c.launched) > 0 && time.Since(c.launched[0]) > starting {
+		c.launched = c.launched[1:]
+	}
+}
+
+func (c *Crew) limit() int {
+	if c.Max == 0 {
+		return defaultCrew
+	}
+	return c.Max
+}
+
+// start launches n workers, under the lock.
+func (c *Crew) start(ctx context.Context, n int) error {
 	for range n {
-		c.launched = append(c.launched, now)
+		c.launched = append(c.launched, time.Now())
 	}
 	for n > 0 {
 		batch := min(n, asks)
