@@ -14,7 +14,7 @@ PY  := $(VENV)/bin/python
 GO  := $(PY) tools/gotool.py
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 # The real servers that tests talk to, for the time of a command.
-SERVERS := $(PY) tools/servers.py run versitygw minio elasticmq moto --
+SERVERS := $(PY) tools/servers.py run versitygw minio elasticmq moto lambda-emulator --
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # What the wheel is made of.

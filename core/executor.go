@@ -77,6 +77,10 @@ func Open(cfg Config) (*Executor, error) {
 		}
 	}
 	if e.scratch, err = newScratch(cfg.Scratch); err != nil {
+		e.cancel()
+		if e.fleet != nil {
+			_ = e.fleet.Queue.Close()
+		}
 		return nil, err
 	}
 	e.local = blob.NewFile(e.scratch.dir)

@@ -55,13 +55,8 @@ func (e *Executor) claim(ctx context.Context, prefix, hash string) error {
 
 // clear deletes a folder of the durable store.
 func (e *Executor) clear(ctx context.Context, prefix string) error {
-	for key, err := range e.durable.List(ctx, prefix) {
-		if err == nil {
-			err = e.durable.Delete(ctx, key)
-		}
-		if err != nil {
-			return errs.New(kindOr(err, errs.OS), "%s%s cannot be deleted: %w", e.home()+"/", key, err)
-		}
+	if err := e.durable.DeleteAll(ctx, e.durable.List(ctx, prefix)); err != nil {
+		return errs.New(kindOr(err, errs.OS), "%s cannot be deleted: %w", e.where(prefix), err)
 	}
 	return nil
 }

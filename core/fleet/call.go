@@ -26,9 +26,7 @@ const mostCalls = 5
 const always = 1 << 62
 
 // call runs a call, and tells whether its message is done with.
-func (w *Worker) call(ctx context.Context, d queue.Delivery, id string) bool {
-	lease := w.leases.hold(d.Receipt)
-	defer w.leases.drop(lease)
+func (w *Worker) call(ctx context.Context, d queue.Delivery, lease *lease, id string) bool {
 	lease.begin(always)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

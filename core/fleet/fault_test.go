@@ -29,7 +29,11 @@ func memoryQueue() *queue.Queue {
 func TestDeaths(t *testing.T) {
 	for _, results := range []bool{false, true} {
 		for op := scheduler.Exists; op <= scheduler.Ack; op++ {
-			for _, at := range []int64{1, 4, 9} {
+			times := []int64{1, 4, 9}
+			if testing.Short() {
+				times = times[:1]
+			}
+			for _, at := range times {
 				t.Run(fmt.Sprintf("%v %d, results %v", op, at, results), func(t *testing.T) {
 					t.Parallel()
 					s := newSite(t, blob.NewMemory(), memoryQueue(), choleskyText, 160, 32, Settings{Results: results, Most: 8}, nil)
@@ -283,23 +287,68 @@ func TestStop(t *testing.T) {
 	s.same()
 }
 
-// TestStraggler: a task that takes far too long is done by another worker; the slow one's result does no harm.
+// TestStraggler: a task that takes far too long is done by another worker, or, when there is none, by another slot of the same;
+// the slow one's result does no harm.
 func TestStraggler(t *testing.T) {
-	s := newSite(t, blob.NewMemory(), memoryQueue(), choleskyText, 160, 32, Settings{Floor: 0.2, Multiple: 1, Most: 8}, nil)
+	for name, others := range map[string]int{"alone": 0, "two": 1} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, blob.NewMemory(), memoryQueue(), choleskyText, 160, 32, Settings{Floor: 0.2, Multiple: 1, Most: 8}, nil)
+			s.lease = shortLease
+			var first atomic.Bool
+			slow, goOn := make(chan struct{}), make(chan struct{})
+			s.worker(Options{ID: "slow", fault: func(a scheduler.Action) bool {
+				if a.Op == scheduler.Compute && first.CompareAndSwap(false, true) {
+					close(slow)
+					<-goOn
+				}
+				return false
+			}})
+			t.Cleanup(func() { close(goOn) })
+			j := s.submit()
+			<-slow
+			for range others {
+				s.worker(Options{ID: "quick"})
+			}
+			require.NoError(t, s.wait(j))
+			s.same()
+		})
+	}
+}
+
+// TestStragglerAlone: the second delivery of a task that takes too long comes to the worker that is stuck in it, which must not
+// keep it from the others.
+func TestStragglerAlone(t *testing.T) {
+	again := &counting{Driver: wrapped{queue.NewMemory(queue.MemoryOptions{Lease: shortLease, MaxReceive: 100})}}
+	s := newSite(t, blob.NewMemory(), queue.New(again), choleskyText, 160, 32, Settings{Floor: 0.2, Multiple: 1, Most: 100}, nil)
 	s.lease = shortLease
 	var first atomic.Bool
-	slow, goOn := make(chan struct{}), make(chan struct{})
+	goOn := make(chan struct{})
 	s.worker(Options{ID: "slow", fault: func(a scheduler.Action) bool {
 		if a.Op == scheduler.Compute && first.CompareAndSwap(false, true) {
-			close(slow)
 			<-goOn
 		}
 		return false
 	}})
 	t.Cleanup(sync.OnceFunc(func() { close(goOn) }))
 	j := s.submit()
-	<-slow
+	require.Eventually(t, func() bool { return again.n.Load() >= 2 }, time.Minute, time.Millisecond, "it keeps the message")
 	s.worker(Options{ID: "quick"})
 	require.NoError(t, s.wait(j))
 	s.same()
+}
+
+// counting counts what is delivered again.
+type counting struct {
+	queue.Driver
+	n atomic.Int64
+}
+
+func (d *counting) Receive(ctx context.Context, n int, wait time.Duration) ([]queue.Delivery, error) {
+	got, err := d.Driver.Receive(ctx, n, wait)
+	for _, m := range got {
+		if m.Attempt > 1 {
+			d.n.Add(1)
+		}
+	}
+	return got, err
 }

@@ -13,10 +13,8 @@ import (
 	"numpywren/core/runtime"
 )
 
-const (
-	lookShare = 4                // a look that finds nothing takes one part of so many of the time at most
-	patience  = 30 * time.Second // with a store or a queue that fails
-)
+// lookShare: a look that finds nothing takes one part of so many of the time at most.
+const lookShare = 4
 
 // follow looks for the ends of calls while some have not ended.
 func (c *Caller) follow() {

@@ -47,11 +47,9 @@ type saving struct {
 const letterBatch = 10
 
 // serve runs a task, and those of its chain; it tells whether the message is done with.
-func (w *Worker) serve(ctx context.Context, d queue.Delivery, r *run, t lambdapack.Task) (acked bool) {
-	s := &slot{run: r, worker: w, delivery: d, hand: r.engine.NewHand(),
+func (w *Worker) serve(ctx context.Context, d queue.Delivery, l *lease, r *run, t lambdapack.Task) (acked bool) {
+	s := &slot{run: r, worker: w, delivery: d, lease: l, hand: r.engine.NewHand(),
 		machine: scheduler.NewSlot(r.graph, r.manifest.Settings.options())}
-	s.lease = w.leases.hold(d.Receipt)
-	defer w.leases.drop(s.lease)
 	defer s.leave()
 	for a := s.machine.Receive(t); a.Op != scheduler.Idle; {
 		if w.opt.fault != nil && w.opt.fault(a) {
@@ -306,6 +304,7 @@ type lease struct {
 	of      *leases
 	receipt queue.Receipt
 	until   time.Time // of the task in hand
+	first   *lease    // of the delivery that is run, when this one's is its twin
 	gone    bool
 }
 
@@ -315,6 +314,13 @@ func (l *leases) hold(r queue.Receipt) *lease {
 	x := &lease{of: l, receipt: r, until: l.clock.Now().Add(time.Hour)}
 	l.all[x] = struct{}{}
 	return x
+}
+
+// follow has a lease renewed for as long as another is.
+func (l *leases) follow(x, first *lease) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x.first = first
 }
 
 func (l *leases) drop(x *lease) {
@@ -341,7 +347,11 @@ func (l *leases) renew(ctx context.Context, q *queue.Queue, d time.Duration) {
 	l.mu.Lock()
 	var due []*lease
 	for x := range l.all {
-		if x.gone = x.gone || l.clock.Now().After(x.until); !x.gone {
+		until := x.until
+		if x.first != nil {
+			until = x.first.until
+		}
+		if x.gone = x.gone || l.clock.Now().After(until); !x.gone {
 			due = append(due, x)
 		}
 	}

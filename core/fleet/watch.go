@@ -15,6 +15,8 @@ type Watching struct {
 	// Stalled is how long no message may be in the queue, and no task in hand, before the job is paused: its messages were
 	// purged. 0: a default.
 	Stalled time.Duration
+	// Patience is how long the store or the queue may fail before the watch does. 0: a default.
+	Patience time.Duration
 }
 
 const (
@@ -24,7 +26,22 @@ const (
 	listShare  = 20              // of the time, listing the outputs takes one part at most
 	deadEvery  = 5 * time.Second
 	stalled    = 2 * time.Minute
+	patience   = time.Minute
 )
+
+// watcher is one client that follows a job.
+type watcher struct {
+	*Job
+	Watching
+	listed time.Time     // when the outputs were last listed
+	cost   time.Duration // of that
+	beaten time.Time     // when the heartbeats were last read
+	buried time.Time     // when the dead letters were last looked at
+	alive  time.Time     // when there last was a message
+	look   *Look
+
+	refused error // by Seen
+}
 
 // Watch follows the job to its end, and gives its failure. Whoever watches does what nobody else may have done: it sees that the
 // outputs are whole, that messages are dead, that they were lost.
@@ -32,61 +49,79 @@ func (j *Job) Watch(ctx context.Context, w Watching) error {
 	if w.Stalled == 0 {
 		w.Stalled = stalled
 	}
-	var beaten, listed, looked time.Time
-	var l *Look
-	alive := time.Now() // when there last was a message
-	cost := time.Duration(0)
+	if w.Patience == 0 {
+		w.Patience = patience
+	}
+	f := &watcher{Job: j, Watching: w, alive: time.Now()}
+	well := time.Now() // when the store and the queue last answered
 	for pause := firstPause; ; pause = min(lastPause, pause*3/2) {
-		end, err := j.d.ended(ctx, j.run)
-		if err != nil {
+		end, err := f.step(ctx, pause)
+		switch {
+		case err == nil && end != nil:
+			return end.Err()
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			well = time.Now()
+		case f.refused != nil, !passing(err), time.Since(well) > w.Patience:
 			return err
 		}
-		now := time.Now()
-		if end == nil && now.Sub(listed) >= cost*listShare {
-			if end, err = j.complete(ctx); err != nil {
-				return err
+		sleep(ctx, pause)
+	}
+}
+
+// step looks at the job once: its end, if it has come.
+func (f *watcher) step(ctx context.Context, pause time.Duration) (*End, error) {
+	end, err := f.d.ended(ctx, f.run)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if end == nil && now.Sub(f.listed) >= f.cost*listShare {
+		if end, err = f.complete(ctx); err != nil {
+			return nil, err
+		}
+		f.listed = time.Now()
+		f.cost = f.listed.Sub(now)
+	}
+	if end != nil || now.Sub(f.beaten) >= min(beatPause, 4*pause) {
+		if f.look, err = f.glance(ctx); err != nil {
+			return nil, err
+		}
+		f.beaten = now
+		if f.look.end == nil {
+			f.look.end = end
+			f.look.tell()
+		}
+		if f.Seen != nil {
+			if f.refused = f.Seen(f.look); f.refused != nil {
+				return nil, f.refused
 			}
-			listed = time.Now()
-			cost = listed.Sub(now)
-		}
-		if end != nil || now.Sub(beaten) >= min(beatPause, 4*pause) {
-			if l, err = j.glance(ctx); err != nil {
-				return err
-			}
-			beaten = now
-			if l.end == nil {
-				l.end = end
-				l.tell()
-			}
-			if w.Seen != nil {
-				if err := w.Seen(l); err != nil {
-					return err
-				}
-			}
-		}
-		if end != nil {
-			return end.Err()
-		}
-		if l.Queue.Visible+l.Queue.InFlight+l.Queue.Delayed > 0 {
-			alive = now
-		}
-		if now.Sub(alive) > w.Stalled {
-			_, _ = j.d.finish(ctx, j.run, End{State: Paused, Message: "no message of it is in the queue any more: resume() goes on from the tiles that exist"})
-		}
-		if l.Queue.Dead > 0 && now.Sub(looked) >= deadEvery {
-			looked = now
-			if err := j.bury(ctx); err != nil {
-				return err
-			}
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
 		}
 	}
+	if end != nil {
+		return end, nil
+	}
+	return nil, f.lost(ctx, now)
+}
+
+// lost ends the job if its messages are dead, or are no more.
+func (f *watcher) lost(ctx context.Context, now time.Time) error {
+	q := f.look.Queue
+	if q.Visible+q.InFlight+q.Delayed > 0 {
+		f.alive = now
+	}
+	if now.Sub(f.alive) > f.Stalled {
+		e := End{State: Paused, Message: "no message of it is in the queue any more: resume() goes on from the tiles that exist"}
+		if _, err := f.d.finish(ctx, f.run, e); err != nil {
+			return err
+		}
+	}
+	if q.Dead > 0 && now.Sub(f.buried) >= deadEvery {
+		f.buried = now
+		return f.bury(ctx)
+	}
+	return nil
 }
 
 // manyDead is how many dead letters are looked at.

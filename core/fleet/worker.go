@@ -105,6 +105,7 @@ type Worker struct {
 // twins are further deliveries of a message that is in hand. They end as it ends: to acknowledge one before might delete the
 // message of both.
 type twins struct {
+	first      *lease
 	deliveries []queue.Delivery
 	leases     []*lease
 }
@@ -307,12 +308,13 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) (acked bool) {
 		w.opt.Log(bad.Error())
 		return w.drop(ctx, d)
 	}
-	if !w.take(o, d) {
+	lease := w.take(o, d)
+	if lease == nil {
 		return false
 	}
-	defer func() { w.untake(ctx, o, acked) }()
+	defer func() { w.untake(ctx, o, lease, acked) }()
 	if o.call != "" {
-		return w.call(ctx, d, o.call)
+		return w.call(ctx, d, lease, o.call)
 	}
 	r, bad := w.runOf(ctx, o.run)
 	switch {
@@ -340,7 +342,7 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) (acked bool) {
 	case o.feed:
 		return w.feed(ctx, d, r, o)
 	}
-	return w.serve(ctx, d, r, o.task)
+	return w.serve(ctx, d, lease, r, o.task)
 }
 
 // drop acknowledges a message, giveBack has it delivered again after a while; a failure of either has the lease lapse.
@@ -367,8 +369,6 @@ func valid(p *lambdapack.Plan, t lambdapack.Task) bool {
 }
 
 func (w *Worker) feed(ctx context.Context, d queue.Delivery, r *run, o order) bool {
-	lease := w.leases.hold(d.Receipt)
-	defer w.leases.drop(lease)
 	if err := r.feed(ctx, o.from); err != nil {
 		r.note("tasks without parents from number %d on cannot be sent, delivery %d: %v", o.from, d.Attempt, err)
 		return w.giveBack(ctx, d, w.backoff(d.Attempt))
@@ -411,22 +411,31 @@ func (d *Deployment) lastReason(ctx context.Context, r runID, t lambdapack.Task)
 	return string(text)
 }
 
-// take notes that a message is in hand; if it is already, its twin waits for what becomes of it.
-func (w *Worker) take(o order, d queue.Delivery) bool {
+// take notes that a message is in hand, and gives its lease. If it is in hand already, its twin waits for what becomes of it:
+// nil. But when the first has taken too long, the second is to be run, here as well as by another worker.
+func (w *Worker) take(o order, d queue.Delivery) *lease {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if first := w.inHand[o]; first != nil {
-		first.deliveries = append(first.deliveries, d)
-		first.leases = append(first.leases, w.leases.hold(d.Receipt))
-		return false
+	l, t := w.leases.hold(d.Receipt), w.inHand[o]
+	switch {
+	case t == nil:
+		w.inHand[o] = &twins{first: l}
+	case !t.first.lapsed():
+		w.leases.follow(l, t.first)
+		t.deliveries, t.leases = append(t.deliveries, d), append(t.leases, l)
+		return nil
 	}
-	w.inHand[o] = new(twins)
-	return true
+	return l
 }
 
-func (w *Worker) untake(ctx context.Context, o order, acked bool) {
+func (w *Worker) untake(ctx context.Context, o order, l *lease, acked bool) {
+	w.leases.drop(l)
 	w.mu.Lock()
 	t := w.inHand[o]
+	if t == nil || t.first != l {
+		w.mu.Unlock()
+		return
+	}
 	delete(w.inHand, o)
 	w.mu.Unlock()
 	for k, d := range t.deliveries {

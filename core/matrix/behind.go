@@ -167,13 +167,8 @@ func (s *Space) Delete(ctx context.Context, m *BigMatrix) error {
 	}
 	store := m.chunks.Store
 	err := store.Delete(ctx, m.chunks.Prefix+metaKey)
-	for key, e := range store.List(ctx, m.chunks.Prefix) {
-		if err = errors.Join(err, e); err == nil {
-			err = store.Delete(ctx, key)
-		}
-		if err != nil {
-			break
-		}
+	if err == nil {
+		err = store.DeleteAll(ctx, store.List(ctx, m.chunks.Prefix))
 	}
 	if err != nil {
 		return errs.New(kindOr(err, errs.OS), "%s cannot be deleted: %w", m.Name, err)

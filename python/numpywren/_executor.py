@@ -190,8 +190,9 @@ class Executor(Functions):
         return job
 
     def gc(self, dry_run: bool = True) -> dict[str, Any]:
-        """What the storage keeps that no name leads to: intermediate matrices, results without a name, jobs that are over. Tells
-        how many objects and bytes these are, and with `dry_run=False` deletes them. What running jobs and arrays of this
+        """What the storage keeps that no name leads to: intermediate matrices, results without a name, jobs that are over.
+
+        Tells how many objects and bytes these are, and with `dry_run=False` deletes them. What running jobs and arrays of this
         executor need is spared; arrays of other processes are not known here."""
         freed: dict[str, Any] = _remote.ask(self, "gc", dry_run=bool(dry_run))
         return freed
@@ -425,7 +426,7 @@ def aws_executor(
     """
     threads = None if workers is None else _operand.integer("workers", workers)
     if storage is None or queue is None:
-        raise TypeError("storage and queue are needed: aws_executor(storage=\"s3://bucket/prefix\", queue=\"name\")")
+        raise TypeError('storage and queue are needed: aws_executor(storage="s3://bucket/prefix", queue="name")')
     return Executor(
         Config(
             workers=threads,

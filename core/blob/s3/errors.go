@@ -111,12 +111,16 @@ func (d *driver) denied(operation, key, message string, err error) error {
 	if message != "" {
 		message = " (" + message + ")"
 	}
-	return says(errs.OS, errors.Join(syscall.EACCES, err), "access denied%s: the credentials in use lack the right %s on %s%s",
-		message, action, resource, hint)
+	lack := "lack"
+	if operation == "HeadObject" { // whose answers have no text: the code that says so is not to be had
+		lack = "are not valid, or lack"
+	}
+	return says(errs.OS, errors.Join(syscall.EACCES, err), "access denied%s: the credentials in use %s the right %s on %s%s",
+		message, lack, action, resource, hint)
 }
 
 // regionIn finds the region in what S3 says to those who asked in another.
-var regionIn = regexp.MustCompile(`(?:expecting|for the) '?([a-z]{2}(?:-[a-z]+)+-[0-9]+)'?`)
+var regionIn = regexp.MustCompile(`(?:expecting|for the) ['"]?([a-z]{2}(?:-[a-z]+)+-[0-9]+)['"]?`)
 
 func rightRegion(message string, err error) string {
 	var response *awshttp.ResponseError
