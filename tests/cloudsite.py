@@ -78,6 +78,9 @@ class Site:
     def put(self, key: str, content: bytes) -> None:
         self._objects.put_object(Bucket=self.name, Key=f"work/{key}", Body=content)
 
+    def delete(self, key: str) -> None:
+        self._objects.delete_object(Bucket=self.name, Key=f"work/{key}")
+
     def claimed(self, job: str) -> int:
         """How many tasks of a job somebody has the duty for: a finer measure of its progress than heartbeats are."""
         return len({key.rsplit("/", 1)[1] for key in self.keys(f".numpywren/jobs/{job}/") if "/claims/" in key})
