@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -32,6 +33,8 @@ const (
 	firstAttempts = 3
 	firstAnswer   = 4 * time.Second
 	longestPause  = 5 * time.Second
+	firstPause    = 100 * time.Millisecond // at most, before the second attempt; the library's 2 s is longer than most tasks
+	throttlePause = time.Second            // the same, when the service asks to slow down
 )
 
 // connect makes the client.
@@ -118,7 +121,7 @@ var retryCodes = map[string]struct{}{
 
 func newRetryer(meter *blob.Meter, answered *atomic.Bool) aws.Retryer {
 	standard := func(o *retry.StandardOptions) {
-		o.MaxAttempts, o.MaxBackoff = attempts, longestPause
+		o.MaxAttempts, o.MaxBackoff, o.Backoff = attempts, longestPause, retry.BackoffDelayerFunc(pause)
 		// No quota of retries: attempts have a bound, and a server that restarts fails everybody's requests for a while.
 		o.RateLimiter = ratelimit.None
 		ours := []retry.IsErrorRetryable{retry.NoRetryCanceledError{}, retry.IsErrorRetryableFunc(retryable),
@@ -128,6 +131,18 @@ func newRetryer(meter *blob.Meter, answered *atomic.Bool) aws.Retryer {
 	return &retryer{retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, standard)
 	}), meter, answered}
+}
+
+// pause is how long to wait after an attempt, the first being 1, that failed with err: twice as long each time, by chance less.
+func pause(attempt int, err error) (time.Duration, error) {
+	most := firstPause
+	if retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) == aws.TrueTernary {
+		most = throttlePause
+	}
+	for ; attempt > 1 && most < longestPause; attempt-- {
+		most *= 2
+	}
+	return rand.N(min(most, longestPause)), nil
 }
 
 func (r *retryer) MaxAttempts() int {
