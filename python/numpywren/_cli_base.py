@@ -35,7 +35,7 @@ def add_command(commands: Commands, name: str, help: str, *, example: str, more:
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say which deployment is meant."""
     parser.add_argument("--storage", metavar="URL", help="s3://bucket/prefix, or a folder [NUMPYWREN_STORAGE, storage]")
-    parser.add_argument("--queue", metavar="NAME", help="of the deployment's queues [NUMPYWREN_QUEUE, queue]")
+    parser.add_argument("--queue", "--name", metavar="NAME", help="of the deployment [NUMPYWREN_QUEUE, queue]")
     parser.add_argument("--region", help="of AWS [NUMPYWREN_REGION, region; else as AWS's tools find it]")
     parser.add_argument("--profile", help="of the TOML file from which the settings come [NUMPYWREN_PROFILE]")
 
