@@ -14,7 +14,7 @@ PY  := $(VENV)/bin/python
 GO  := $(PY) tools/gotool.py
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 # The real servers that tests talk to, for the time of a command.
-SERVERS := $(PY) tools/servers.py run versitygw minio elasticmq moto --
+SERVERS := $(PY) tools/servers.py run versitygw minio elasticmq moto lambda-emulator --
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # What the wheel is made of.
@@ -60,9 +60,10 @@ servers: build/servers.stamp ## install the S3, SQS and AWS servers of the tests
 
 openblas: build/openblas.stamp ## make build/openblas, which core/kernel links
 
-bench: build/installed.stamp $(VENV)/bench.stamp ## all benchmarks against NumPy, SciPy, scikit-learn and Dask (BENCH=--quick)
+bench: build/installed.stamp $(VENV)/bench.stamp servers ## all benchmarks: against NumPy, SciPy, Dask, and workers elsewhere (BENCH=--quick)
 	$(PY) benchmarks/run.py $(BENCH)
 	$(if $(findstring --only,$(BENCH)),,$(GO) run ./benchmarks/solver -output benchmarks/results $(filter --quick,$(BENCH)))
+	$(if $(findstring --only,$(BENCH)),,$(PY) benchmarks/cloud.py $(filter --quick,$(BENCH)))
 
 fuzz: openblas ## each fuzz test for FUZZTIME
 	@for package in $$($(GO) list ./...); do \

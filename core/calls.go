@@ -8,6 +8,7 @@ import (
 
 	"numpywren/core/blob"
 	"numpywren/core/errs"
+	"numpywren/core/fleet"
 	"numpywren/core/pywren"
 	"numpywren/core/sidecar"
 )
@@ -21,10 +22,34 @@ type Ended = pywren.Ended
 // Pickle is bytes in pieces, the caller's until the function that takes it returns.
 type Pickle = pywren.Body
 
+// caller runs calls: pywren.Runner here, fleet.Caller elsewhere. It numbers them, and tells of the end of each once.
+type caller interface {
+	PutFunction(key string, pickle Pickle) error
+	Start(c Call, arguments []Pickle) (first int64, err error)
+	Ended(d time.Duration) ([]Ended, error)
+	Read(id int64, p []byte) error
+	Running(id int64) bool
+	Cancel(id int64) bool
+	Forget(id int64)
+	Close()
+}
+
 // openCalls makes what runs the user's functions; no process is started yet. The functions and what is large lie below the
-// scratch folder.
+// scratch folder, or in the deployment's storage.
 func (e *Executor) openCalls() {
-	python := e.cfg.Python
+	e.sidecars = newPool(e.cfg.Python, filepath.Join(e.scratch.dir, "python"), e.cfg.Workers)
+	if e.fleet != nil {
+		e.calls = fleet.NewCaller(e.fleet, e.crew())
+		e.blocks = pywren.NewBlocks(e.fleet.Store, e.sidecars)
+		return
+	}
+	store := pywren.NewSpill(blob.FileDriver(e.scratch.dir))
+	e.calls = pywren.NewRunner(store, e.sidecars, e.cfg.Workers)
+	e.blocks = pywren.NewBlocks(store, e.sidecars)
+}
+
+// newPool makes the processes of the user's functions; so many are kept without work.
+func newPool(python, dir string, idle int) *sidecar.Pool {
 	if python == "" {
 		python = "python3"
 	}
@@ -34,15 +59,10 @@ func (e *Executor) openCalls() {
 			env = append(env, name+"=1")
 		}
 	}
-	e.sidecars = sidecar.NewPool(sidecar.Options{
-		Command: []string{python, "-m", "numpywren._sidecar"},
-		Env:     env,
-		Dir:     filepath.Join(e.scratch.dir, "python"),
-		Idle:    e.cfg.Workers,
-	})
-	store := pywren.NewSpill(blob.FileDriver(e.scratch.dir))
-	e.calls = pywren.NewRunner(store, e.sidecars, e.cfg.Workers)
-	e.blocks = pywren.NewBlocks(store, e.sidecars)
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" && os.Getenv("PYTHONPATH") == "" {
+		env = append(env, "PYTHONPATH=/opt/python") // where a layer has its packages
+	}
+	return sidecar.NewPool(sidecar.Options{Command: []string{python, "-m", "numpywren._sidecar"}, Env: env, Dir: dir, Idle: idle})
 }
 
 // PutFunction keeps a pickled function under a key that names its bytes, for Call and for the operation map_blocks.

@@ -67,7 +67,7 @@ func openQueue(ctx context.Context, name, region string, lease time.Duration) (*
 
 // host runs a worker in this process, with the executor's own threads and memory.
 func (e *Executor) host() {
-	w := fleet.NewWorker(e.fleet, e.rt, fleet.Options{Lease: memoryLease, Width: e.cfg.PipelineWidth, Grace: time.Second})
+	w := fleet.NewWorker(e.fleet, e.rt, fleet.Options{Lease: memoryLease, Width: e.cfg.PipelineWidth, Grace: time.Second, Pool: e.sidecars})
 	e.jobs.Go(func() {
 		var err error
 		defer runtime.Recovered(&err)

@@ -34,7 +34,7 @@ type Executor struct {
 	buckets buckets // of URLs that arrays come from and go to
 
 	sidecars *sidecar.Pool // the processes of calls and blocks
-	calls    *pywren.Runner
+	calls    caller
 	blocks   *pywren.Blocks
 
 	mu     sync.Mutex
@@ -90,10 +90,10 @@ func Open(cfg Config) (*Executor, error) {
 	e.local = blob.NewFile(e.scratch.dir)
 	e.space = matrix.NewSpace(cfg.MemoryLimit, e.writers())
 	e.rt = runtime.New(e.space, cfg.Workers, cfg.PipelineWidth)
+	e.openCalls()
 	if cfg.Queue == queueMemory {
 		e.host()
 	}
-	e.openCalls()
 	return e, nil
 }
 

@@ -47,7 +47,7 @@ const (
 	kindUnfinished   = "unfinished"   // a matrix that never became whole
 	kindRun          = "run"          // claims and failures of a run that ended
 	kindJob          = "job"          // the record of a job
-	kindCall         = "call"         // of a function: its arguments and its result
+	kindCall         = "call"         // of functions: the arguments of a batch, or its results
 	kindPart         = "part"         // a file that was being written
 )
 
@@ -112,7 +112,7 @@ func (c *collector) remove(ctx context.Context, g *garbage) error {
 	switch {
 	case g.Kind == kindJob:
 		first = folder + fleet.ManifestName
-	case g.whole && g.Kind != kindCall:
+	case g.whole:
 		first = folder + matrix.MetaName
 	case g.marked:
 		last = folder + matrix.Marker

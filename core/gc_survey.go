@@ -21,6 +21,7 @@ type collector struct {
 	keep  time.Duration
 	alone bool // no other process has the folder open
 
+	places  map[string]*garbage
 	jobs    map[string]*fleet.Standing // by number
 	needed  map[string]bool            // prefixes of matrices of jobs that are open
 	between map[string]*fleet.Standing // prefixes of intermediate matrices of those that are not
@@ -32,6 +33,7 @@ var hashName = regexp.MustCompile(`^[0-9a-f]{16,}(\..+)?$`)
 // survey goes through the whole store, and adds up what may be garbage by place.
 func (c *collector) survey(ctx context.Context) (map[string]*garbage, error) {
 	places := map[string]*garbage{}
+	c.places = places
 	add := func(g garbage, size int64, at time.Time) *garbage {
 		found := places[g.Place]
 		if found == nil {
@@ -56,9 +58,6 @@ func (c *collector) survey(ctx context.Context) (map[string]*garbage, error) {
 		found := add(g, o.Size, o.Modified)
 		found.whole = found.whole || rest == matrix.MetaName
 		found.marked = found.marked || rest == matrix.Marker
-		if g.Kind == kindCall && rest == pywren.ResultName {
-			found.whole, found.newest = true, o.Modified
-		}
 	}
 	for o, err := range c.e.durable.Leftovers(ctx, c.now.Add(-quiet)) {
 		if err != nil {
@@ -81,9 +80,10 @@ func placeOf(key string) (g garbage, rest string) {
 		}
 		return folder(kindJob, fleet.Root, r.Job, "")
 	}
-	if call, ok := strings.CutPrefix(key, pywren.CallsRoot); ok {
-		id, rest, _ := strings.Cut(call, "/")
-		return folder(kindCall, pywren.CallsRoot, id, rest)
+	if part, batch, ok := pywren.PartOf(key); ok {
+		g, _ = folder(kindCall, pywren.Place(part, batch), "", "")
+		g.folder = g.Place != key // what is said of a batch is one object
+		return g, ""
 	}
 	if derived, ok := strings.CutPrefix(key, derivedPrefix); ok {
 		hash, rest, inside := strings.Cut(derived, "/")
@@ -165,15 +165,23 @@ func (c *collector) ofJob(g *garbage) verdict {
 // abandoned is how long a call that is not done may be waiting to be run: no queue keeps a message for longer.
 const abandoned = 15 * 24 * time.Hour
 
-// ofCall frees calls some time after they were done; whoever made them may not have read the results before.
+// ofCall frees the calls of a batch some time after all of them were done; whoever made them may not have read the results before.
 func (c *collector) ofCall(g *garbage) verdict {
-	age := c.now.Sub(g.newest)
+	_, batch, _ := pywren.PartOf(g.Place + "/")
+	made, done := c.places[pywren.Place(pywren.Arguments, batch)], c.places[pywren.Place(pywren.Results, batch)]
+	newest, whole := g.newest, made == nil || done != nil && done.Objects >= made.Objects
+	for _, part := range []*garbage{made, done} {
+		if part != nil && part.newest.After(newest) {
+			newest = part.newest
+		}
+	}
+	age := c.now.Sub(newest)
 	switch {
-	case g.whole && age >= c.keep:
-		g.Why = "a call that is done"
+	case whole && age >= c.keep:
+		g.Why = "calls that are done"
 		return free
-	case !g.whole && age >= max(c.keep, abandoned):
-		g.Why = "a call that was never run"
+	case !whole && age >= max(c.keep, abandoned):
+		g.Why = "calls that were never run"
 		return free
 	}
 	return stays

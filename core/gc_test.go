@@ -14,6 +14,7 @@ import (
 	"numpywren/core/blob"
 	"numpywren/core/errs"
 	"numpywren/core/fleet"
+	"numpywren/core/pywren"
 	"numpywren/core/queue"
 )
 
@@ -241,12 +242,12 @@ func TestGCOfLeftovers(t *testing.T) {
 	putOld(t, e, "X/c/.part-fedcba9876543210", time.Minute)
 	for id, ages := range map[string][]time.Duration{"done": {9 * day, 8 * day}, "new": {9 * day, 6 * day}, "waits": {9 * day}, "lost": {20 * day}} {
 		for k, a := range ages {
-			putOld(t, e, ".numpywren/calls/"+id+"/"+[]string{"arguments", "result"}[k], a)
+			putOld(t, e, pywren.Place([]string{pywren.Arguments, pywren.Results}[k], id)+"/1", a)
 		}
 	}
 	a := collectGarbage(t, e, gcReal)
 	require.Equal(t, map[string][]string{
-		"part": {"X/c/.part-0123456789abcdef"}, "call": {".numpywren/calls/done", ".numpywren/calls/lost"},
+		"part": {"X/c/.part-0123456789abcdef"}, "call": {".numpywren/calls/arguments/done", ".numpywren/calls/arguments/lost", ".numpywren/calls/results/done"},
 	}, a.kinds())
 	require.EqualValues(t, 4, a.Objects)
 	require.EqualValues(t, 20, a.Bytes)

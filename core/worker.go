@@ -9,6 +9,7 @@ import (
 	"numpywren/core/matrix"
 	"numpywren/core/queue/sqs"
 	"numpywren/core/runtime"
+	"numpywren/core/sidecar"
 )
 
 // WorkerConfig is the settings of a worker; the zero value of each field but Storage and Queue means the default.
@@ -22,6 +23,7 @@ type WorkerConfig struct {
 	Lease         time.Duration // of a message: how long after a worker's death others take over
 	Idle          time.Duration // without work, after which it leaves; 0: it stays
 	Grace         time.Duration // for what is in hand when it is told to stop
+	Python        string        // the interpreter of the user's functions; by default python3
 	Log           func(text string)
 }
 
@@ -29,6 +31,7 @@ type WorkerConfig struct {
 type Worker struct {
 	fleet *fleet.Worker
 	space *matrix.Space
+	pool  *sidecar.Pool
 	close func() error
 }
 
@@ -56,8 +59,9 @@ func OpenWorker(ctx context.Context, cfg WorkerConfig) (*Worker, error) {
 	}
 	space := matrix.NewSpace(sized.MemoryLimit, 1)
 	rt := runtime.New(space, sized.Workers, sized.PipelineWidth)
-	w := fleet.NewWorker(d, rt, fleet.Options{Width: sized.PipelineWidth, Lease: cfg.Lease, Idle: cfg.Idle, Grace: cfg.Grace, Log: cfg.Log})
-	return &Worker{fleet: w, space: space, close: d.Queue.Close}, nil
+	pool := newPool(cfg.Python, "", sized.Workers*sized.PipelineWidth)
+	w := fleet.NewWorker(d, rt, fleet.Options{Width: sized.PipelineWidth, Lease: cfg.Lease, Idle: cfg.Idle, Grace: cfg.Grace, Log: cfg.Log, Pool: pool})
+	return &Worker{fleet: w, space: space, pool: pool, close: d.Queue.Close}, nil
 }
 
 // ID is what the worker is called in reports.
@@ -81,6 +85,7 @@ func (w *Worker) Handle(ctx context.Context, events []Event) (left []int) {
 
 // Close gives back the memory.
 func (w *Worker) Close() error {
+	w.pool.Close()
 	w.fleet.Close()
 	err := w.close()
 	w.space.Close()

@@ -19,10 +19,18 @@ import pytest
 import numpywren as npywren
 
 
-@pytest.fixture(scope="module")
-def pwex():
-    with npywren.local_executor(workers=2, memory_limit="512MiB", progress=False) as executor:
+@pytest.fixture(scope="module", params=["local", "far"])
+def pwex(request, tmp_path_factory):
+    """An executor of this process, and one whose calls go by way of a folder and a queue to a worker, in this process too."""
+    settings = {"workers": 2, "memory_limit": "512MiB", "progress": False}
+    if request.param == "local":
+        with npywren.local_executor(**settings) as executor:
+            yield executor
+        return
+    storage = tmp_path_factory.mktemp("storage")
+    with npywren.aws_executor(storage, "memory", pipeline_width=1, **settings) as executor:
         yield executor
+    assert not list(storage.glob(".numpywren/calls/**/*")), "something is left"
 
 
 @pytest.fixture
@@ -128,13 +136,13 @@ def test_a_result_is_one_object(pwex):
     assert future.result() is future.result()
 
 
-def test_ten_thousand_calls(pwex):
+def test_ten_thousand_calls(pwex, request):
     npywren.get_all_results(pwex.map(myfunc, range(100)))
     started = time.perf_counter()
     assert npywren.get_all_results(pwex.map(myfunc, range(10_000))) == list(range(1, 10_001))
     took = time.perf_counter() - started
     print(f"{took / 10_000 * 1e6:.0f} µs a call")
-    assert took < 6  # 0.7 s on two cores that do nothing else
+    assert took < (6 if "local" in request.node.callspec.id else 60)  # 0.7 s and TODO s on two cores that do nothing else
 
 
 def test_processes_are_reused_and_as_many_as_workers(pwex):

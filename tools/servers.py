@@ -212,6 +212,11 @@ class Server:
             self._process.wait()
             self._process = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process's number, while it runs."""
+        return None if self._process is None else self._process.pid
+
     def log(self) -> str:
         """The end of what the process printed."""
         return (self._folder / "log").read_text(errors="replace")[-4000:]
@@ -230,9 +235,13 @@ class Server:
 
 @contextlib.contextmanager
 def running(names: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Servers, and the environment that tells where they are."""
+    """Servers, and the environment that tells where they are; of the emulator, which tests start themselves, its path."""
+
+    def found(name: str) -> str:
+        return str(lambda_emulator()) if name == "lambda-emulator" else stack.enter_context(Server(name)).url
+
     with contextlib.ExitStack() as stack:
-        yield CREDENTIALS | {f"NUMPYWREN_TEST_{n.upper()}": stack.enter_context(Server(n)).url for n in names}
+        yield CREDENTIALS | {f"NUMPYWREN_TEST_{name.upper().replace('-', '_')}": found(name) for name in names}
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 // becomes:
 //
 //	numpywren-worker --storage s3://bucket/prefix --queue NAME [--region R] [--workers N] [--memory-limit 4GiB]
-//	                 [--pipeline-width N] [--idle-timeout 1m] [--lease 30s] [--grace 30s]
+//	                 [--pipeline-width N] [--idle-timeout 1m] [--lease 30s] [--grace 30s] [--python python3]
 //
 // where each setting may also be a variable, NUMPYWREN_STORAGE and so on. SIGTERM and SIGINT end it: what it has in hand is
 // finished, or given back when that takes longer than its grace. As the bootstrap of a Lambda function it answers invocations
@@ -86,6 +86,7 @@ func settings(args []string) (core.WorkerConfig, error) {
 	setting("idle-timeout", "leave after so long without work; by default never", span(&cfg.Idle))
 	setting("lease", "how long after this worker's death others take its tasks over", span(&cfg.Lease))
 	setting("grace", "for the tasks in hand when it is told to stop", span(&cfg.Grace))
+	setting("python", "the interpreter of functions that are mapped, which has numpywren; by default python3", str(&cfg.Python))
 	version := f.Bool("version", false, "print the version")
 	if err := f.Parse(args); err != nil {
 		return cfg, err

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 
 	smithy "github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -16,13 +17,13 @@ import (
 
 // Explain classifies a failure of AWS's SDK: it gets a kind, and words that say what to change. doing is what failed, such as
 // "queue jobs-0 in eu-west-1: send". What has a kind already, and nil, stay as they are. The services' own failures (no such
-// queue) are for the callers to recognise before.
+// queue) are for the callers to recognise before. A right that is missing has the errno EACCES, as it has in a file system.
 func Explain(err error, doing string) error {
 	var known *errs.Error
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	kind, hint := errs.OS, ""
+	kind, hint, because := errs.OS, "", err
 	code := Code(err)
 	var dns *net.DNSError
 	var network net.Error
@@ -32,11 +33,11 @@ func Explain(err error, doing string) error {
 	case noCredentials(err):
 		hint = "no AWS credentials are found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where there is a role"
 	case Denied(err):
-		hint = fmt.Sprintf("the right %s is missing", action(err))
+		hint, because = fmt.Sprintf("the right %s is missing", action(err)), errors.Join(syscall.EACCES, err)
 	case slices.Contains(badKeys, code):
-		hint = "AWS does not know these credentials: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the region"
+		hint, because = "AWS does not know these credentials: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the region", errors.Join(syscall.EACCES, err)
 	case slices.Contains(expired, code):
-		hint = "the AWS credentials have expired: renew the session"
+		hint, because = "the AWS credentials have expired: renew the session", errors.Join(syscall.EACCES, err)
 	case slices.Contains(skewed, code):
 		hint = "AWS refuses the signature's time: set this machine's clock"
 	case errors.As(err, &dns):
@@ -46,7 +47,7 @@ func Explain(err error, doing string) error {
 	default:
 		return errs.New(kind, "%s: %w", doing, err)
 	}
-	return &errs.Error{Kind: kind, Msg: fmt.Sprintf("%s: %s (%s)", doing, hint, cause(err)), Err: err}
+	return &errs.Error{Kind: kind, Msg: fmt.Sprintf("%s: %s (%s)", doing, hint, cause(err)), Err: because}
 }
 
 var (

@@ -8,7 +8,8 @@ import (
 	"numpywren/core/scheduler"
 )
 
-// Crew starts workers for jobs, as many as the parallelism that they have now. Workers leave by themselves, when they are idle.
+// Crew starts workers for jobs and for calls, as many as the parallelism that they have now. Workers leave by themselves, when they
+// are idle.
 type Crew struct {
 	Launch func(ctx context.Context) error // starts one worker; nil: they are started elsewhere
 	Max    int                             // workers at once; 0: a default
@@ -33,31 +34,56 @@ func (c *Crew) Adjust(ctx context.Context, looks ...*Look) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
-	for len(c.launched) > 0 && now.Sub(c.launched[0]) > starting {
-		c.launched = c.launched[1:]
-	}
+	c.expire()
 	settled := map[string]bool{} // one worker may work for several jobs
 	for _, l := range looks {
 		for _, b := range l.beats {
-			if !b.Left && now.Sub(b.At) < lately && now.Sub(b.Began) > starting {
+			if !b.Left && time.Since(b.At) < lately && time.Since(b.Began) > starting {
 				settled[b.Worker] = true
 			}
 		}
 	}
-	there := len(c.launched) + len(settled)
-	limit := c.Max
-	if limit == 0 {
-		limit = defaultCrew
-	}
 	q := looks[0].Queue // of the deployment
-	wanted := scheduler.Wanted(scheduler.Demand{Queued: q.Visible, InFlight: q.InFlight, Width: max(1, c.Slots), Factor: c.Factor, Max: limit})
-	n := wanted - there
-	if n <= 0 {
+	d := scheduler.Demand{Queued: q.Visible, InFlight: q.InFlight, Width: max(1, c.Slots), Factor: c.Factor, Max: c.limit()}
+	return c.start(ctx, scheduler.Wanted(d)-len(c.launched)-len(settled))
+}
+
+// Summon launches workers for messages that wait, where nothing is heard of workers: those that hold messages are there, and so are
+// those that were launched lately.
+func (c *Crew) Summon(ctx context.Context, waiting, held int64) error {
+	if c == nil || c.Launch == nil {
 		return nil
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expire()
+	width := int64(max(1, c.Slots))
+	room := c.limit() - int((held+width-1)/width)
+	if room <= 0 {
+		return nil
+	}
+	d := scheduler.Demand{Queued: waiting, Width: int(width), Factor: c.Factor, Max: room}
+	return c.start(ctx, scheduler.Wanted(d)-len(c.launched))
+}
+
+// expire forgets launches that are long ago, under the lock.
+func (c *Crew) expire() {
+	for len(c.launched) > 0 && time.Since(c.launched[0]) > starting {
+		c.launched = c.launched[1:]
+	}
+}
+
+func (c *Crew) limit() int {
+	if c.Max == 0 {
+		return defaultCrew
+	}
+	return c.Max
+}
+
+// start launches n workers, under the lock.
+func (c *Crew) start(ctx context.Context, n int) error {
 	for range n {
-		c.launched = append(c.launched, now)
+		c.launched = append(c.launched, time.Now())
 	}
 	for n > 0 {
 		batch := min(n, asks)

@@ -21,6 +21,9 @@
 //
 // Messages are "ID N TASK", and "ID N @K" for the task of sending the program's tasks without parents, from number K on: the job
 // needs no client to go on.
+//
+// Beside jobs there are calls of the user's functions, whose objects package pywren knows, and whose messages are "call ID": a
+// Caller is their client (caller.go), and the same workers run them (call.go).
 package fleet
 
 import (
@@ -65,8 +68,9 @@ func (r runID) String() string { return r.job + " " + strconv.Itoa(r.run) }
 func (r runID) claim(t lambdapack.Task) string { return r.folder() + "claims/" + t.String() }
 func (r runID) end() string                    { return r.folder() + "end.json" }
 
-// order is what a message says: run the task, or, when there is none, send tasks without parents.
+// order is what a message says: run the task, or, when there is none, send tasks without parents; or run a call, of no job.
 type order struct {
+	call string
 	run  runID
 	task lambdapack.Task
 	feed bool
@@ -74,13 +78,26 @@ type order struct {
 }
 
 func (o order) String() string {
+	if o.call != "" {
+		return callPrefix + o.call
+	}
 	if o.feed {
 		return o.run.String() + " @" + strconv.FormatInt(o.from, 10)
 	}
 	return o.run.String() + " " + o.task.String()
 }
 
+// callPrefix begins the message of a call.
+const callPrefix = "call "
+
 func parseOrder(text string) (o order, err error) {
+	if id, ok := strings.CutPrefix(text, callPrefix); ok {
+		batch, n, _ := strings.Cut(id, "/")
+		if _, bad := strconv.ParseUint(n, 10, 63); bad != nil || checkID(batch) != nil {
+			return o, errs.New(errs.Value, "%.100q is no message of ours", text)
+		}
+		return order{call: id}, nil
+	}
 	parts := strings.Split(text, " ")
 	if len(parts) != 3 || checkID(parts[0]) != nil {
 		return o, errs.New(errs.Value, "%.100q is no message of ours", text)
@@ -173,6 +190,10 @@ func (d *Deployment) ended(ctx context.Context, r runID) (*End, error) {
 // passing says whether trying again may help: what stores and queues fail with, and tiles that are not there yet or any more.
 // What a program, a kernel or the memory limit refuses is refused again.
 func passing(err error) bool {
+	var never lasting
+	if errors.As(err, &never) {
+		return false
+	}
 	var known *errs.Error
 	if !errors.As(err, &known) {
 		return true
@@ -183,3 +204,8 @@ func passing(err error) bool {
 	}
 	return false
 }
+
+// lasting is a failure that the next delivery would meet too, whatever its kind.
+type lasting struct{ error }
+
+func (l lasting) Unwrap() error { return l.error }

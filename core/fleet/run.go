@@ -90,7 +90,7 @@ func (w *Worker) openRun(ctx context.Context, id runID) (*run, error) {
 		}
 	}
 	r.graph, r.known = scheduler.FromPlan(r.plan), runtime.NewMarks(r.plan)
-	r.engine = w.rt.NewEngine(r.plan, matrices, nil)
+	r.engine = w.rt.NewEngine(r.plan, matrices, w.block)
 	r.top = topPriority(r.plan)
 	return r, nil
 }

@@ -16,6 +16,7 @@ import (
 	"numpywren/core/queue"
 	"numpywren/core/runtime"
 	"numpywren/core/scheduler"
+	"numpywren/core/sidecar"
 )
 
 // Options say how a Worker works; the zero value of each field means the default.
@@ -30,6 +31,8 @@ type Options struct {
 	Wait  time.Duration // of one Receive
 	Clock queue.Clock
 	Log   func(text string) // lines for its operator; may be nil
+	// Pool has the processes in which the user's functions run; it is the caller's, and nil when there are none.
+	Pool *sidecar.Pool
 
 	fault func(a scheduler.Action) bool // tests: die before this action
 }
@@ -75,7 +78,7 @@ func safe(name string) string {
 	return string(text)
 }
 
-// Worker runs the tasks of any job of a deployment. Its tiles stay in memory from one task to the next, and from one job to the
+// Worker runs the tasks of any job of a deployment, and calls. Its tiles stay in memory from one task to the next, and from one job to the
 // next, as far as its memory limit goes.
 type Worker struct {
 	d     *Deployment
@@ -310,6 +313,9 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) (acked bool) {
 		return false
 	}
 	defer func() { w.untake(ctx, o, lease, acked) }()
+	if o.call != "" {
+		return w.call(ctx, d, lease, o.call)
+	}
 	r, bad := w.runOf(ctx, o.run)
 	switch {
 	case bad != nil && passing(bad) && errs.KindOf(bad) != errs.Key:

@@ -2,12 +2,15 @@
 //
 // A call is objects of a store, so that whoever has the store and a Python can run it, here or on another machine:
 //
-//	.numpywren/functions/<key>       the function, pickled; the key names its bytes
-//	.numpywren/calls/<id>/arguments  a line of JSON, the Call, and then the arguments, pickled
-//	.numpywren/calls/<id>/result     a line of JSON, the Result, and then what was returned or raised
+//	.numpywren/functions/<key>        the function, pickled; the key names its bytes
+//	.numpywren/calls/arguments/<id>   a line of JSON, the Call, and then the arguments, pickled
+//	.numpywren/calls/results/<id>     a line of JSON, the Result, and then what was returned or raised
+//	.numpywren/calls/running/<id>     which worker runs the call, if that takes a while
+//	.numpywren/calls/batches/<batch>  a Batch: the ids of its calls are <batch>/1, <batch>/2, …
 //
-// A call is done when its result exists. To run it twice does no harm beyond what the function does: the first result stays. Run
-// is all that a worker needs; Runner is the queue of calls of one process (local.go). Blocks computes tiles (blocks.go).
+// A call is done when its result exists, and nobody wants it any more when its arguments are gone. To run it twice does no harm
+// beyond what the function does: the first result stays. Run is all that a worker needs; Runner is the queue of calls of one
+// process (local.go), and package fleet has that of workers elsewhere. Blocks computes tiles (blocks.go).
 //
 // The functions run in processes of package sidecar. What is pickled is Python's affair, and only copied here.
 package pywren
@@ -28,8 +31,17 @@ import (
 
 const (
 	functions = ".numpywren/functions/"
-	calls     = ".numpywren/calls/"
+	arguments = Root + "arguments/"
+	results   = Root + "results/"
+	running   = Root + "running/"
+	batches   = Root + "batches/"
 )
+
+// Root is the folder of all calls.
+const Root = ".numpywren/calls/"
+
+// ErrForgotten is about a call whose arguments are gone: whoever made it does not want it any more.
+var ErrForgotten = errors.New("the call is not wanted any more")
 
 // Call is what a call says beside its arguments.
 type Call struct {
@@ -90,23 +102,54 @@ func PutFunction(ctx context.Context, s *blob.Store, key string, pickle Body) er
 }
 
 // PutCall makes a call, which Run runs then. Its function must be there by then.
-func PutCall(ctx context.Context, s *blob.Store, id string, c Call, arguments Body) error {
-	return putObject(ctx, s, calls+id+"/arguments", c, arguments.Size(), arguments.write, blob.PutOptions{})
+func PutCall(ctx context.Context, s *blob.Store, id string, c Call, pickle Body) error {
+	return putObject(ctx, s, arguments+id, c, pickle.Size(), pickle.write, blob.PutOptions{})
+}
+
+// GetCall reads what was said of a call beside its arguments; ErrForgotten when nobody wants it any more.
+func GetCall(ctx context.Context, s *blob.Store, id string) (c Call, err error) {
+	o, err := openCall(ctx, s, id, &c)
+	if err != nil {
+		return c, err
+	}
+	return c, o.Close()
+}
+
+func openCall(ctx context.Context, s *blob.Store, id string, c *Call) (*object, error) {
+	o, err := getObject(ctx, s, arguments+id, c)
+	if errors.Is(err, blob.ErrNotExist) {
+		return nil, fmt.Errorf("call %s: %w (%w)", id, ErrForgotten, err)
+	}
+	return o, err
 }
 
 // Delete forgets a call and its result.
 func Delete(ctx context.Context, s *blob.Store, id string) error {
-	return errors.Join(s.Delete(ctx, calls+id+"/arguments"), s.Delete(ctx, calls+id+"/result"))
+	return errors.Join(s.Delete(ctx, arguments+id), s.Delete(ctx, results+id))
 }
 
 // GetResult opens the result of a call, its payload to be read from body; blob.ErrNotExist when the call is not done.
 func GetResult(ctx context.Context, s *blob.Store, id string) (r Result, body io.ReadCloser, err error) {
-	body, err = getObject(ctx, s, calls+id+"/result", &r)
+	body, err = getObject(ctx, s, results+id, &r)
 	return r, body, err
 }
 
-// Run runs a call, unless it is done, and gives its result, which is in the store then. An error is about the store or ctx: the
-// call is not done, and may be run again.
+// ReadPayload reads what a call returned or raised into p, which is as long as that.
+func ReadPayload(ctx context.Context, s *blob.Store, id string, p []byte) error {
+	result, body, err := GetResult(ctx, s, id)
+	if err != nil {
+		return errs.New(errs.Value, "call %s has no result: it is not done, or was forgotten (%w)", id, err)
+	}
+	defer body.Close()
+	if int64(len(p)) != result.Size {
+		return errs.New(errs.Value, "the result of call %s has %d bytes, the buffer %d", id, result.Size, len(p))
+	}
+	_, err = io.ReadFull(body, p)
+	return err
+}
+
+// Run runs a call, unless it is done, and gives its result, which is in the store then. An error is about the store, the pool or
+// ctx: the call is not done, and may be run again, unless it is ErrForgotten.
 func Run(ctx context.Context, s *blob.Store, p *sidecar.Pool, id string) (Result, error) {
 	if r, body, err := GetResult(ctx, s, id); err == nil {
 		return r, body.Close()
@@ -114,11 +157,11 @@ func Run(ctx context.Context, s *blob.Store, p *sidecar.Pool, id string) (Result
 		return r, err
 	}
 	var c Call
-	arguments, err := getObject(ctx, s, calls+id+"/arguments", &c)
+	args, err := openCall(ctx, s, id, &c)
 	if err != nil {
 		return Result{}, err
 	}
-	defer arguments.Close()
+	defer args.Close()
 	var r Result
 	var stored error // a failure of the store
 	done := false    // the result is in the store
@@ -132,7 +175,7 @@ func Run(ctx context.Context, s *blob.Store, p *sidecar.Pool, id string) (Result
 			Op       string `json:"op"`
 			Function string `json:"function"`
 		}{"call", c.Function}
-		if err := conn.Send(head, arguments.size, arguments.write); err != nil {
+		if err := conn.Send(head, args.size, args.write); err != nil {
 			return err
 		}
 		size, body, err := conn.Receive(&r)
@@ -157,7 +200,13 @@ func Run(ctx context.Context, s *blob.Store, p *sidecar.Pool, id string) (Result
 	if !r.ended(&c, err) {
 		return r, errors.Join(stored, err)
 	}
-	return r, putResult(ctx, s, id, r, Body{}.write)
+	return r, End(ctx, s, id, r)
+}
+
+// End ends a call that did not give anything, unless it ended before.
+func End(ctx context.Context, s *blob.Store, id string, r Result) error {
+	r.Size = 0
+	return putResult(ctx, s, id, r, Body{}.write)
 }
 
 // ended says whether the failure of a process is the end of the call, and then what is said of it.
@@ -198,7 +247,7 @@ func payloadOf(body io.Reader, size int64) (write func(io.Writer) error, err err
 
 // putResult ends a call. The first result stays.
 func putResult(ctx context.Context, s *blob.Store, id string, r Result, write func(io.Writer) error) error {
-	err := putObject(ctx, s, calls+id+"/result", r, r.Size, write, blob.PutOptions{IfNoneMatch: true})
+	err := putObject(ctx, s, results+id, r, r.Size, write, blob.PutOptions{IfNoneMatch: true})
 	if errors.Is(err, blob.ErrExists) {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -71,21 +70,21 @@ func (r *Runner) PutFunction(key string, pickle Body) error {
 	return PutFunction(r.ctx, r.store, key, pickle)
 }
 
-// Start makes calls of one kind, one for each of the arguments, and gives the number of the first; the others follow it.
-func (r *Runner) Start(c Call, arguments []Body) (first int64, err error) {
+// Start makes calls of one kind, one for each of the pickled arguments, and gives the number of the first; the others follow it.
+func (r *Runner) Start(c Call, pickles []Body) (first int64, err error) {
 	if _, err := r.store.Stat(r.ctx, functions+c.Function); err != nil {
 		return 0, errs.New(errs.Key, "there is no function %q: it is to be put first", c.Function)
 	}
 	r.mu.Lock()
 	first = r.last + 1
-	r.last += int64(len(arguments))
+	r.last += int64(len(pickles))
 	closed := r.closed
 	r.mu.Unlock()
 	if closed {
 		return 0, errs.New(errs.Closed, "the executor is closed: make a new one with local_executor() or default_executor()")
 	}
-	made := make([]*call, len(arguments))
-	for k, body := range arguments {
+	made := make([]*call, len(pickles))
+	for k, body := range pickles {
 		made[k] = &call{id: first + int64(k)}
 		if err := PutCall(r.ctx, r.store, r.key(made[k].id), c, body); err != nil {
 			for _, done := range made[:k] {
@@ -152,7 +151,7 @@ func (r *Runner) run(ctx context.Context, id int64) (result *Result) {
 
 // end notes that a call ended. One that was cancelled while it ended stays cancelled.
 func (r *Runner) end(x *call, result *Result) {
-	_ = r.store.Delete(context.WithoutCancel(r.ctx), calls+r.key(x.id)+"/arguments")
+	_ = r.store.Delete(context.WithoutCancel(r.ctx), arguments+r.key(x.id))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.calls[x.id] != x { // forgotten
@@ -226,7 +225,7 @@ func (r *Runner) collect(told []*call) []Ended {
 	out := make([]Ended, 0, len(told))
 	for _, x := range told {
 		e := Ended{ID: x.id, Result: *x.result, Payload: []byte(x.result.Message)}
-		if s := x.result.State; s == Returned || s == Raised {
+		if x.result.hasPayload() {
 			if e.Kept = x.result.Size > inline; !e.Kept {
 				e.Payload = make([]byte, x.result.Size)
 				if err := r.Read(x.id, e.Payload); err != nil {
@@ -244,18 +243,10 @@ func (r *Runner) collect(told []*call) []Ended {
 
 // Read reads the payload of a call that was kept into p, which is as long as that.
 func (r *Runner) Read(id int64, p []byte) error {
-	result, body, err := GetResult(r.ctx, r.store, r.key(id))
-	if err != nil {
-		if r.isClosed() {
-			return errs.New(errs.Closed, "the executor was closed before the result was read")
-		}
-		return errs.New(errs.Value, "call %d has no result: it is not done, or was forgotten (%w)", id, err)
+	err := ReadPayload(r.ctx, r.store, r.key(id), p)
+	if err != nil && r.isClosed() {
+		return errs.New(errs.Closed, "the executor was closed before the result was read")
 	}
-	defer body.Close()
-	if int64(len(p)) != result.Size {
-		return errs.New(errs.Value, "the result of call %d has %d bytes, the buffer %d", id, result.Size, len(p))
-	}
-	_, err = io.ReadFull(body, p)
 	return err
 }
 

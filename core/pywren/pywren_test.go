@@ -134,7 +134,7 @@ func TestRun(t *testing.T) {
 	require.NoError(t, err, "a call that is done is not run again")
 	require.Equal(t, r, again)
 	require.NoError(t, Delete(ctx, s, "1"))
-	for key := range s.List(ctx, calls) {
+	for key := range s.List(ctx, Root) {
 		t.Error(key, "is left")
 	}
 }
@@ -195,14 +195,15 @@ func TestEndings(t *testing.T) {
 func TestNotDone(t *testing.T) {
 	s, p := newParts(t)
 	_, err := Run(ctx, s, p, "none")
-	require.ErrorIs(t, err, blob.ErrNotExist)
+	require.ErrorIs(t, err, ErrForgotten)
 	require.NoError(t, PutCall(ctx, s, "1", Call{Function: "missing-00"}, nil))
 	_, err = Run(ctx, s, p, "1")
 	require.ErrorIs(t, err, blob.ErrNotExist)
+	require.NotErrorIs(t, err, ErrForgotten)
 	require.ErrorContains(t, err, "missing-00")
-	require.NoError(t, s.PutBytes(ctx, calls+"2/arguments", []byte("no json"), blob.PutOptions{}))
+	require.NoError(t, s.PutBytes(ctx, arguments+"2", []byte("no json"), blob.PutOptions{}))
 	_, err = Run(ctx, s, p, "2")
-	require.ErrorContains(t, err, "2/arguments is damaged")
+	require.ErrorContains(t, err, "arguments/2 is damaged")
 
 	require.NoError(t, PutCall(ctx, s, "3", Call{Function: "upper-00"}, Body{[]byte("abc")}))
 	full := blob.New(failing{s.Driver()})
@@ -291,7 +292,7 @@ func TestRunner(t *testing.T) {
 	r.Forget(first + 1)
 	r.Forget(12345)
 	require.Empty(t, r.calls)
-	for key := range r.store.List(ctx, calls) {
+	for key := range r.store.List(ctx, Root) {
 		t.Error(key, "is left")
 	}
 	_, err = r.Start(Call{Function: "missing-00"}, []Body{nil})

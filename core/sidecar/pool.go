@@ -33,6 +33,12 @@ const startLimit = 2 * time.Minute
 // ErrLimit is why Do ended a process whose time was up.
 var ErrLimit = errors.New("the time limit")
 
+// StartError is the failure to start a process: there is no such program, or it does not speak the protocol.
+type StartError struct{ err *errs.Error }
+
+func (e *StartError) Error() string { return e.err.Error() }
+func (e *StartError) Unwrap() error { return e.err }
+
 // Pool is the processes of one owner. It is safe for concurrent use.
 type Pool struct {
 	opt    Options
@@ -157,7 +163,7 @@ func (p *Pool) start(ctx context.Context) (x *process, err error) {
 	}
 	<-started
 	if err != nil {
-		return nil, err
+		return nil, &StartError{errs.New(errs.OS, "%w", err)}
 	}
 	p.mu.Lock()
 	p.all[x] = struct{}{}
@@ -182,7 +188,8 @@ func (p *Pool) start(ctx context.Context) (x *process, err error) {
 	case p.isClosed():
 		return nil, errClosed
 	}
-	return nil, errs.New(errs.OS, "a Python process (%s) could not be started: %v%s", x.cmd.String(), err, indented(log)) // not %w: no call died
+	// Not %w: no call died.
+	return nil, &StartError{errs.New(errs.OS, "a Python process (%s) could not be started: %v%s", x.cmd.String(), err, indented(log))}
 }
 
 // giveBack keeps a process for the next use, if there are not enough already.

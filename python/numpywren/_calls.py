@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import hashlib
-import importlib.machinery
 import json
 import os
 import re
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
-
-from . import _abi, _pickle
+from . import _abi, _modules, _pickle
 from ._pywren import CANCELLED, Future
 
 if TYPE_CHECKING:
@@ -39,13 +35,13 @@ def name_of(f: Callable[..., Any]) -> str:
     return str(name).replace("<locals>.", "")
 
 
-def pickled_function(f: Callable[..., Any]) -> tuple[str, bytes, _pickle.Files]:
-    """A function's key, which names its bytes, its pickle, and the files that it comes from."""
+def pickled_function(f: Callable[..., Any], far: bool) -> tuple[str, bytes, _pickle.Files]:
+    """A function's key, which names its bytes, its pickle, and the files that it comes from. `far` is for another machine."""
     if not callable(f):
         raise TypeError(f"f is {f!r}: a function was expected")
     name = name_of(f)
     try:
-        with _by_value(sys.modules.get(getattr(getattr(f, "func", f), "__module__", None) or "")):
+        with _modules.by_value(_modules.own() if far else _modules.hidden(f)):
             data, files = _pickle.function(f)
     except Exception as e:
         raise TypeError(f"the function {name} cannot be pickled: {e}") from e
@@ -53,45 +49,12 @@ def pickled_function(f: Callable[..., Any]) -> tuple[str, bytes, _pickle.Files]:
     return f"{plain}-{hashlib.sha256(data).hexdigest()[:32]}", data, files
 
 
-_registering = threading.Lock()  # what cloudpickle is told, it is told for all threads
-
-
-@contextlib.contextmanager
-def _by_value(module: ModuleType | None) -> Iterator[None]:
-    """Lets what a module defines be pickled by value if another process could not import it."""
-    if module is None or module.__name__ == "__main__" or _importable(module):
-        yield
-        return
-    with _registering:
-        cloudpickle.register_pickle_by_value(module)
-        try:
-            yield
-        finally:
-            cloudpickle.unregister_pickle_by_value(module)
-
-
-def _importable(module: ModuleType) -> bool:
-    """Whether an import by a process with our path would find the module's file."""
-    file = getattr(module, "__file__", None)
-    if file is None:  # built in
-        return True
-    path: Any = None
-    spec: importlib.machinery.ModuleSpec | None = None
-    parts = module.__name__.split(".")
-    for k in range(len(parts)):
-        spec = importlib.machinery.PathFinder.find_spec(".".join(parts[: k + 1]), path)
-        if spec is None:
-            return False
-        path = spec.submodule_search_locations
-    origin = None if spec is None else spec.origin
-    return origin is not None and os.path.realpath(origin) == os.path.realpath(file)
-
-
 class Calls:
     """Makes calls, and settles their futures. It keeps its executor alive while there are some that are not over."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, far: bool) -> None:
         self._executor = weakref.ref(executor)
+        self._far = far  # functions run on other machines
         self._handle = executor._handle
         self._lock = threading.Condition()
         self._pending: dict[int, Future[Any]] = {}
@@ -101,7 +64,7 @@ class Calls:
 
     def put(self, executor: Executor, f: Callable[..., Any]) -> str:
         """Brings a function to the executor, and gives its key."""
-        key, data, files = pickled_function(f)
+        key, data, files = pickled_function(f, self._far)
         if key not in self._put:
             path = [os.path.abspath(entry) for entry in sys.path]
             made_by = sys.version_info[:2]
@@ -120,7 +83,7 @@ class Calls:
         waiting = 0
         try:
             for args in arguments:
-                pieces = _arguments(name, len(made) + len(batch), args, {})
+                pieces = self._arguments(name, len(made) + len(batch), args, {})
                 batch.append(pieces)
                 waiting += _pickle.size(pieces)
                 if len(batch) >= BATCH or waiting >= BATCH_BYTES:
@@ -138,7 +101,7 @@ class Calls:
         """Starts one call."""
         key, name = self.put(executor, f), name_of(f)
         call = json.dumps({"function": key, "name": name}).encode()
-        return self.send(executor, call, name, [_arguments(name, None, args, kwargs)])[0]
+        return self.send(executor, call, name, [self._arguments(name, None, args, kwargs)])[0]
 
     def send(self, executor: Executor, call: bytes, name: str, batch: list[_pickle.Pieces]) -> list[Future[Any]]:
         """Starts calls with pickled arguments."""
@@ -209,10 +172,14 @@ class Calls:
         if executor is not None and not executor.closed:
             _abi.call("npw_call_forget", self._handle, number)
 
+    def _arguments(self, name: str, place: int | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _pickle.Pieces:
+        try:
+            with _modules.by_value(self._travelling()):
+                return _pickle.framed(_pickle.arguments(args, kwargs))
+        except Exception as e:
+            which = "the arguments" if place is None else f"item {place} of the data"
+            raise TypeError(f"{which} of {name} cannot be pickled: {e}") from e
 
-def _arguments(name: str, place: int | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _pickle.Pieces:
-    try:
-        return _pickle.framed(_pickle.arguments(args, kwargs))
-    except Exception as e:
-        which = "the arguments" if place is None else f"item {place} of the data"
-        raise TypeError(f"{which} of {name} cannot be pickled: {e}") from e
+    def _travelling(self) -> list[ModuleType]:
+        """The modules whose classes and functions in arguments go by value."""
+        return _modules.own() if self._far else []

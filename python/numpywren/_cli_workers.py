@@ -6,6 +6,7 @@ import argparse
 import ctypes
 import json
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,6 +82,7 @@ def _worker(options: argparse.Namespace) -> int:
     if not SHIPPED.exists():
         raise FileNotFoundError(f"no worker's program came with this installation: {SHIPPED} is missing")
     arguments = arguments_of(vars(options), options.profile)
+    os.environ.setdefault("NUMPYWREN_PYTHON", sys.executable)  # functions run in this Python, unless the settings name another
     os.execv(SHIPPED, [str(SHIPPED), *arguments])
 
 

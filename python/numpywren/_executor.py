@@ -55,7 +55,7 @@ class Executor(Functions):
         self._progress = _jobs.seen() if config.progress is None else config.progress
         # Runs on close, with the last reference, or as the interpreter ends, whichever is first.
         self._finalizer = weakref.finalize(self, _close, handle.value)
-        self._calls = Calls(self)
+        self._calls = Calls(self, far=config.storage is not None and config.queue != "memory")
 
     # ---- Life -----------------------------------------------------------------------------------------------------
 

@@ -120,7 +120,7 @@ func (d *driver) denied(operation, key, message string, err error) error {
 }
 
 // regionIn finds the region in what S3 says to those who asked in another.
-var regionIn = regexp.MustCompile(`(?:expecting|for the) '?([a-z]{2}(?:-[a-z]+)+-[0-9]+)'?`)
+var regionIn = regexp.MustCompile(`(?:expecting|for the) ['"]?([a-z]{2}(?:-[a-z]+)+-[0-9]+)['"]?`)
 
 func rightRegion(message string, err error) string {
 	var response *awshttp.ResponseError

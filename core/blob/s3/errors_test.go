@@ -60,6 +60,8 @@ func TestRefusals(t *testing.T) {
 		}, stat, errs.Value, `"eu-west-3"`},
 		"region in words": {"PutObject", answer(400, "AuthorizationHeaderMalformed", "the region 'us-east-1' is wrong; expecting 'ap-south-1'"),
 			put, errs.Value, `AWS_REGION=ap-south-1`},
+		"region in other words": {"PutObject", answer(400, "AuthorizationHeaderMalformed", `the region "us-east-1" is wrong; expecting "ap-south-1"`),
+			put, errs.Value, `AWS_REGION=ap-south-1`},
 		"get":   {"GetObject", answer(403, "AccessDenied", "Access Denied"), read, errs.OS, "s3:GetObject on arn:aws:s3:::bucket/prefix/k"},
 		"put":   {"PutObject", answer(403, "AccessDenied", "Access Denied"), put, errs.OS, "s3:PutObject on arn:aws:s3:::bucket/prefix/k"},
 		"list":  {"ListObjectsV2", answer(403, "AccessDenied", ""), list, errs.OS, "s3:ListBucket on arn:aws:s3:::bucket"},

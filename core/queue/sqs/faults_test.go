@@ -202,7 +202,7 @@ func TestNoSettings(t *testing.T) {
 	assert.Equal(t, errs.Value, errs.KindOf(err))
 	_, err = sqs.Open(t.Context(), sqs.Options{Name: "jobs", Region: "eu-west-1", Endpoint: "http://127.0.0.1:1"})
 	require.ErrorContains(t, err, "no AWS credentials")
-	for _, opt := range []sqs.Options{{}, {Name: "a b"}, {Name: strings.Repeat("x", 71)}, {Name: "jobs", Lease: -1}} {
+	for _, opt := range []sqs.Options{{}, {Name: "a b"}, {Name: strings.Repeat("x", 71)}, {Name: "jobs", Lease: -1}, {Name: "jobs", Region: "r", Endpoint: "nonsense"}} {
 		_, err = sqs.Open(t.Context(), opt)
 		require.Error(t, err)
 		assert.Equal(t, errs.Value, errs.KindOf(err))

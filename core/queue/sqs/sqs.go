@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -158,6 +159,9 @@ func connect(ctx context.Context, opt Options) (*driver, error) {
 			o.BaseEndpoint = aws.String(opt.Endpoint)
 		}
 	})}
+	if at := d.client.Options().BaseEndpoint; at != nil && !strings.HasPrefix(*at, "http://") && !strings.HasPrefix(*at, "https://") {
+		return nil, errs.New(errs.Value, "the SQS endpoint %q is no URL: want http://… or https://…", *at)
+	}
 	d.ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return d, nil
 }
