@@ -236,6 +236,15 @@ def test_nothing_is_given(run):
     assert "no place is given" in run("gc", "--dry-run").err
 
 
+def test_settings_of_a_file(run, tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text(f'[default]\npath = "/nowhere"\n[there]\nstorage = "{tmp_path / "store"}"\nqueue = "memory"\n')
+    assert json.loads(run("jobs", "--config", config, "--profile", "there", "--json").out) == []
+    assert json.loads(run("gc", "--config", config, "--path", tmp_path / "p", "--dry-run", "--json").out)["items"] == []
+    assert "no profile [here]" in run("jobs", "--config", config, "--profile", "here").err
+    assert "No such file" in run("jobs", "--config", tmp_path / "none.toml").err
+
+
 def test_help(run):
     listed = run("--help").out
     for command in ("jobs", "status", "logs", "report", "wait", "cancel", "resume", "gc", "worker", "provision"):
