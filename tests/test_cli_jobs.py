@@ -326,12 +326,12 @@ def test_worker(deployment, run, spd):
     )
     try:
         assert run("wait", job, *deployment.place, "--timeout", "60") == (0, f"{job} is done\n", "")
-        assert re.search(r"^workers +1$", run("report", job, *deployment.place).out, re.M)
     finally:
         worker.send_signal(signal.SIGTERM)
         _, errors = worker.communicate(timeout=30)
     assert worker.returncode == 0, errors
     assert "begins" in errors and "ends" in errors
+    assert re.search(r"^workers +1$", run("report", job, *deployment.place).out, re.M), "its last heartbeat tells"
     with deployment.executor() as e:
         L = e.open("L").numpy()
     np.testing.assert_allclose(L @ L.T, A, atol=1e-10)
