@@ -166,7 +166,8 @@ def test_gc_of_a_path(tmp_path, run, ex, python):
         A = ex.random.standard_normal((400, 400), seed=0, block_shape=(100, 100)).persist("A")
         (A @ A.T + 1).numpy()
         os.makedirs(os.path.join(sys.argv[1], "half", "c"))
-        open(os.path.join(sys.argv[1], "half", ".computing"), "w").close()
+        for name in (".computing", "c/0"):
+            open(os.path.join(sys.argv[1], "half", name), "w").close()
         ex.random.standard_normal((400, 400), seed=1).persist()
         os._exit(0)
         """,
@@ -235,10 +236,19 @@ def test_nothing_is_given(run):
     assert "no place is given" in run("gc", "--dry-run").err
 
 
+def test_settings_of_a_file(run, tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text(f'[default]\npath = "/nowhere"\n[there]\nstorage = "{tmp_path / "store"}"\nqueue = "memory"\n')
+    assert json.loads(run("jobs", "--config", config, "--profile", "there", "--json").out) == []
+    assert json.loads(run("gc", "--config", config, "--path", tmp_path / "p", "--dry-run", "--json").out)["items"] == []
+    assert "no profile [here]" in run("jobs", "--config", config, "--profile", "here").err
+    assert "No such file" in run("jobs", "--config", tmp_path / "none.toml").err
+
+
 def test_help(run):
     listed = run("--help").out
     for command in ("jobs", "status", "logs", "report", "wait", "cancel", "resume", "gc", "worker", "provision"):
-        assert re.search(rf"^ +{command} ", listed, re.M)
+        assert re.search(rf"^ +{command}\s", listed, re.M)
         text = run(command, "--help").out
         assert f"example:\n  numpywren {command}" in text
         assert max(map(len, text.splitlines())) <= 130
@@ -282,7 +292,7 @@ def deployment(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]
     if endpoint is None:
         pytest.skip("no SQS server: make py-test, or python tools/servers.py run versitygw elasticmq -- python -m pytest")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", endpoint)
-    sqs = pytest.importorskip("botocore.session").get_session().create_client("sqs", endpoint_url=endpoint)
+    sqs = pytest.importorskip("botocore.session").get_session().create_client("sqs", "us-east-1", endpoint_url=endpoint)
     name = f"cli-{uuid.uuid4().hex[:12]}"
     dead = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
