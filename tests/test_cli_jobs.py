@@ -437,6 +437,17 @@ def test_provision(deployment, functions, run, spd):
     assert missing.status == 1 and "there is no Lambda function none" in missing.err
 
 
+def test_provision_is_refused_at_first(deployment, functions, run):
+    """What keeps workers from being started is told, and waited for."""
+    with deployment.executor() as e:
+        job = e.submit(e.matrix_init(np.eye(100), block_shape=(50, 50)) + 1, name="S").id
+    functions.refusals = 2
+    done = run("provision", *deployment.place, "--function", "jobs", "--workers", "1")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.count("no worker can be started, tried again: ") == 1
+    assert f"job {job} (S) is over: done\n" in done.out
+
+
 def test_provision_forever(deployment, functions, spd):
     """It waits for jobs, and Ctrl-C ends it."""
     provision = command("provision", *deployment.place, "--function", "jobs", "--workers", "1", "--forever")
