@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib.machinery
 import os
+import pathlib
 import site
 import sys
 import sysconfig
@@ -85,5 +86,5 @@ def _installed() -> tuple[str, ...]:
     """The directories of Python's modules and of installed packages."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     folders = [sysconfig.get_path(name) for name in names]
-    folders += [*site.getsitepackages(), site.getusersitepackages(), os.path.dirname(os.__file__)]
-    return tuple({os.path.join(place, "") for folder in folders if folder for place in (folder, os.path.realpath(folder))})
+    folders += [*site.getsitepackages(), site.getusersitepackages(), str(pathlib.Path(os.__file__).parent)]
+    return tuple({place + os.sep for folder in folders if folder for place in (folder, os.path.realpath(folder))})
