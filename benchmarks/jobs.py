@@ -37,7 +37,7 @@ class Clock:
 
     def __enter__(self) -> None:
         if not self.times:
-            _warm_memory()
+            warm_memory(WARM)
             _reset_peak()
         self._kernels.start()
         self._started = time.perf_counter()
@@ -74,16 +74,16 @@ class KernelSeconds:
         self.total += self._jobs._abi.call_json("npw_job_progress", job)["kernel_seconds"]
 
 
-def _warm_memory() -> None:
-    """Has the machine own what the job will touch, for every side alike.
+def warm_memory(size: int) -> None:
+    """Has the machine own what a job will touch, for every side alike.
 
     The host of a virtual machine takes free memory back. Touching it again then costs ten times what clearing a page costs,
     for whichever side comes first; measured: 2.5 s a GB.
     """
-    with mmap.mmap(-1, WARM) as memory:
+    with mmap.mmap(-1, size) as memory:
         memory.madvise(mmap.MADV_HUGEPAGE)
         zeros = bytes(1 << 20)
-        for at in range(0, WARM, len(zeros)):
+        for at in range(0, size, len(zeros)):
             memory[at : at + len(zeros)] = zeros
 
 

@@ -204,13 +204,15 @@ def test_killed_client(deployed, cost, tmp_path):
     client = subprocess.Popen(command, env=site.environment(), stdout=subprocess.PIPE, text=True)
     assert client.stdout is not None and client.stdout.readline() == "begun\n"
     end = time.monotonic() + 60
-    while not (jobs := deployed.executor.jobs()):  # its process waits for the job now, and nobody works yet
+    submitted: list[dict] = []
+    while not submitted:  # its message is there, and nobody works yet
         assert time.monotonic() < end and client.poll() is None
+        submitted = [job for job in deployed.executor.jobs() if job["queue"]["Visible"]]
     client.send_signal(signal.SIGKILL)
     assert client.wait() == -signal.SIGKILL
     client.stdout.close()
     deployed.worker(), deployed.worker()
-    job = deployed.executor.job(jobs[0]["id"])
+    job = deployed.executor.job(submitted[0]["id"])
     cost(cloudsite.Watch(site, job, SECONDS), "cholesky", "the client killed")
     assert deployed.executor.list() == ["L"]
 

@@ -72,6 +72,11 @@ func (j *Job) begin(ctx context.Context) error {
 	if err := j.d.create(ctx, key, []byte(NewID())); err != nil {
 		return fmt.Errorf("the job cannot be written: %w", err)
 	}
+	return j.sendFirst(ctx)
+}
+
+// sendFirst sends the message that sends the tasks without parents. Twice does no harm.
+func (j *Job) sendFirst(ctx context.Context) error {
 	first := queue.Message{Body: order{run: j.run, feed: true}.String(), Priority: Levels - 1}
 	if err := j.d.Queue.Send(ctx, []queue.Message{first}); err != nil {
 		return fmt.Errorf("the job's first message cannot be sent: %w", err)

@@ -255,6 +255,33 @@ func TestCancelAndResume(t *testing.T) {
 	require.Less(t, l.Report().Computed, s.manifest.Tasks, "nothing was kept")
 }
 
+// TestNeverSent: the client dies between writing the job and sending its first message; whoever waits for it sends that.
+func TestNeverSent(t *testing.T) {
+	q := &forgetful{Driver: wrapped{memoryQueue()}}
+	s := newSite(t, blob.NewMemory(), queue.New(q), choleskyText, 64, 32, Settings{}, nil)
+	s.lease = shortLease
+	s.worker(Options{})
+	id := s.submit().ID()
+	require.True(t, q.forgot.Load())
+	j, err := s.d.Job(context.Background(), id)
+	require.NoError(t, err)
+	require.NoError(t, j.Watch(context.Background(), Watching{Stalled: 24 * time.Second}))
+	s.same()
+}
+
+// forgetful is a queue that loses the first message.
+type forgetful struct {
+	queue.Driver
+	forgot atomic.Bool
+}
+
+func (d *forgetful) Send(ctx context.Context, messages []queue.Message) error {
+	if d.forgot.CompareAndSwap(false, true) {
+		return nil
+	}
+	return d.Driver.Send(ctx, messages)
+}
+
 // TestOtherProtocol: a worker refuses a job that it may not understand, and says both versions.
 func TestOtherProtocol(t *testing.T) {
 	s := newSite(t, blob.NewMemory(), memoryQueue(), choleskyText, 64, 32, Settings{}, nil)

@@ -26,6 +26,7 @@ const (
 	listShare  = 20              // of the time, listing the outputs takes one part at most
 	deadEvery  = 5 * time.Second
 	stalled    = 2 * time.Minute
+	unheard    = 24 // of the time until it is stalled, one part is long enough for a first message to come
 	patience   = time.Minute
 )
 
@@ -38,6 +39,7 @@ type watcher struct {
 	beaten time.Time     // when the heartbeats were last read
 	buried time.Time     // when the dead letters were last looked at
 	alive  time.Time     // when there last was a message
+	begun  bool          // the first message was sent again
 	look   *Look
 
 	refused error // by Seen
@@ -105,7 +107,8 @@ func (f *watcher) step(ctx context.Context, pause time.Duration) (*End, error) {
 	return nil, f.lost(ctx, now)
 }
 
-// lost ends the job if its messages are dead, or are no more.
+// lost ends the job if its messages are dead, or are no more. When no worker ever heard of it, its client may have died before
+// it sent the first one.
 func (f *watcher) lost(ctx context.Context, now time.Time) error {
 	q := f.look.Queue
 	if q.Visible+q.InFlight+q.Delayed > 0 {
@@ -116,6 +119,12 @@ func (f *watcher) lost(ctx context.Context, now time.Time) error {
 		if _, err := f.d.finish(ctx, f.run, e); err != nil {
 			return err
 		}
+	}
+	if !f.begun && len(f.look.beats) == 0 && now.Sub(f.alive) > f.Stalled/unheard {
+		if err := f.sendFirst(ctx); err != nil {
+			return err
+		}
+		f.begun = true
 	}
 	if q.Dead > 0 && now.Sub(f.buried) >= deadEvery {
 		f.buried = now
