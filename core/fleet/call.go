@@ -44,7 +44,7 @@ func (w *Worker) call(ctx context.Context, d queue.Delivery, lease *lease, id st
 	switch {
 	case w.dead.Load():
 		return false
-	case forgotten:
+	case err != nil && forgotten:
 		return w.drop(ctx, d)
 	case err != nil && ctx.Err() != nil: // the worker was told to stop
 		return w.giveBack(ctx, d, 0)
