@@ -15,6 +15,7 @@ import (
 	"numpywren/core/blob"
 	"numpywren/core/blob/blobtest"
 	"numpywren/core/errs"
+	"numpywren/core/lambdapack"
 	"numpywren/core/queue"
 	"numpywren/core/scheduler"
 )
@@ -312,5 +313,42 @@ func TestStraggler(t *testing.T) {
 			require.NoError(t, s.wait(j))
 			s.same()
 		})
+	}
+}
+
+// TestBeside: a task that took too long goes on in the moment in which another slot of the same worker does it: they share its
+// tiles and must not spoil them.
+func TestBeside(t *testing.T) {
+	for _, results := range []bool{false, true} {
+		for _, op := range []scheduler.Op{scheduler.Compute, scheduler.Write} {
+			for _, at := range []int64{1, 4, 9} {
+				t.Run(fmt.Sprintf("%v %d, results %v", op, at, results), func(t *testing.T) {
+					t.Parallel()
+					q := queue.NewMemory(queue.MemoryOptions{Lease: shortLease, MaxReceive: 100})
+					s := newSite(t, blob.NewMemory(), q, solveText, 160, 32, Settings{Floor: 0.2, Multiple: 1, Most: 100, Results: results}, nil)
+					s.lease = shortLease
+					var seen, met atomic.Int64
+					var stuck atomic.Pointer[lambdapack.Task]
+					again := make(chan struct{})
+					s.worker(Options{fault: func(a scheduler.Action) bool {
+						if a.Op != op {
+							return false
+						}
+						if first := stuck.Load(); first != nil && *first == a.Task && met.Add(1) == 1 {
+							close(again)
+						}
+						if seen.Add(1) == at {
+							stuck.Store(&a.Task)
+							<-again
+						}
+						return false
+					}})
+					j := s.submit()
+					require.NoError(t, s.wait(j))
+					require.NotZero(t, met.Load())
+					s.same()
+				})
+			}
+		}
 	}
 }
