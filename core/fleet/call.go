@@ -44,21 +44,21 @@ func (w *Worker) call(ctx context.Context, d queue.Delivery, lease *lease, id st
 	switch {
 	case w.dead.Load():
 		return false
-	case forgotten:
+	case err != nil && forgotten:
 		return w.drop(ctx, d)
 	case err != nil && ctx.Err() != nil: // the worker was told to stop
 		return w.giveBack(ctx, d, 0)
 	}
-	ctx = context.WithoutCancel(ctx)
+	sure := context.WithoutCancel(ctx) // not ctx anew: the notice reads that
 	if err != nil {
 		w.opt.Log(fmt.Sprintf("call %s failed, delivery %d: %v", id, d.Attempt, err))
 		if !hopeless(err) && !scheduler.Exhausted(d.Attempt, mostCalls) {
 			return w.giveBack(ctx, d, w.backoff(d.Attempt))
 		}
-		err = pywren.End(ctx, w.d.Store, id, pywren.Result{State: pywren.Failed, Message: w.explained(err).Error()})
+		err = pywren.End(sure, w.d.Store, id, pywren.Result{State: pywren.Failed, Message: w.explained(err).Error()})
 	}
 	if err == nil {
-		err = pywren.Withdraw(ctx, w.d.Store, id)
+		err = pywren.Withdraw(sure, w.d.Store, id)
 	}
 	if err != nil {
 		w.opt.Log(fmt.Sprintf("call %s ended, delivery %d: %v", id, d.Attempt, err))

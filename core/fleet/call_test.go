@@ -489,15 +489,15 @@ func TestLostMessages(t *testing.T) {
 
 // TestSummon: workers for what waits, beside those that hold messages and those that were launched lately, up to a bound.
 func TestSummon(t *testing.T) {
-	n := 0
-	c := &Crew{Launch: func(context.Context) error { n++; return nil }, Max: 10, Slots: 1}
+	var n atomic.Int64
+	c := &Crew{Launch: func(context.Context) error { n.Add(1); return nil }, Max: 10, Slots: 1}
 	for _, x := range []struct {
 		waiting, held int64
-		launched      int
+		launched      int64
 	}{{0, 0, 0}, {3, 0, 3}, {3, 0, 0}, {4, 1, 1}, {100, 5, 1}, {100, 10, 0}} {
-		n = 0
+		n.Store(0)
 		require.NoError(t, c.Summon(context.Background(), x.waiting, x.held))
-		require.Equal(t, x.launched, n, "%+v", x)
+		require.Equal(t, x.launched, n.Load(), "%+v", x)
 	}
 	require.NoError(t, (*Crew)(nil).Summon(context.Background(), 1, 0))
 }
