@@ -146,7 +146,10 @@ NPW_API npw_status npw_dispatch(npw_handle executor, const npw_handle *arrays, c
                                 npw_handle *job, npw_error *error);
 /* Asks about work that npw_dispatch began, whoever did. request is a JSON object {"op", "id"}: op is "jobs" (no id), "status",
  * "wait" (until it is done; the job then fails as the work did; freeing it leaves the work alone), "cancel", "resume",
- * "report", "logs", "matrices", or "gc" (no id; {"dry_run": true} only tells). npw_job_answer has what was asked for.
+ * "report", "logs", "matrices", or "provision" (no id; starts workers while any work runs, with {"forever": true} until it is
+ * freed; the answer, {"from", "lines"}, grows while it does). npw_job_answer has what was asked for.
+ * On an executor whose matrices outlive it, op may be "gc": {"dry_run": true} only tells, and "keep_days" is for how long the
+ * records of work that ended stay.
  * On any executor, op may be "deploy", "check" or "delete": they make, check and remove a deployment on AWS, with
  * {"deployment": {"name", "storage", "region", "function", "role", "memory", "arch", "worker", "layers", "environment",
  * "event_source", "concurrency", "max_receive", "version"}, "dry_run", "contents"}; npw_job_answer is a list of lines that

@@ -78,30 +78,51 @@ func (e *Executor) collect(ctx context.Context, j *Job, dry bool, keep time.Dura
 		return err
 	}
 	out := freed{Items: []*garbage{}, Freed: !dry}
+	var doomed []*garbage
 	for _, g := range places {
 		switch c.verdict(g) {
 		case free:
-			out.Items = append(out.Items, g)
-			out.Objects += g.Objects
-			out.Bytes += g.Bytes
+			doomed = append(doomed, g)
 		case recent:
 			out.Recent.Objects += g.Objects
 			out.Recent.Bytes += g.Bytes
 		}
 	}
-	sort.Slice(out.Items, func(a, b int) bool { return out.Items[a].Place < out.Items[b].Place })
-	for _, g := range out.Items {
-		if dry {
-			break
+	sort.Slice(doomed, func(a, b int) bool { return doomed[a].Place < doomed[b].Place })
+	for _, g := range doomed {
+		if !dry {
+			spared, err := c.spared(ctx, g)
+			if err == nil && !spared {
+				err = c.remove(ctx, g)
+			}
+			if err != nil {
+				return errs.New(kindOr(err, errs.OS), "%s cannot be freed: %w", g.Place, err)
+			}
+			if spared {
+				continue
+			}
 		}
-		if err := c.remove(ctx, g); err != nil {
-			return errs.New(kindOr(err, errs.OS), "%s cannot be freed: %w", g.Place, err)
-		}
+		out.Items = append(out.Items, g)
+		out.Objects += g.Objects
+		out.Bytes += g.Bytes
 	}
 	return j.reply(out)
 }
 
-// remove deletes what is at a place, unless this executor has come to use it meanwhile.
+// rejudge is how old what is known of the jobs may be when something is deleted: that of a large store takes a while.
+const rejudge = 5 * time.Second
+
+// spared says whether somebody has come to need a place since it was judged: this executor, or a job of anybody's.
+func (c *collector) spared(ctx context.Context, g *garbage) (bool, error) {
+	if time.Since(c.judged) > max(rejudge, 20*c.cost) {
+		if err := c.judge(ctx); err != nil {
+			return false, err
+		}
+	}
+	return g.folder && (c.needed[g.Place+"/"] || c.e.uses(g.Place+"/")), nil
+}
+
+// remove deletes what is at a place.
 func (c *collector) remove(ctx context.Context, g *garbage) error {
 	store := c.e.durable
 	if !g.folder {
@@ -116,9 +137,6 @@ func (c *collector) remove(ctx context.Context, g *garbage) error {
 		first = folder + matrix.MetaName
 	case g.marked:
 		last = folder + matrix.Marker
-	}
-	if c.e.uses(folder) {
-		return nil
 	}
 	if first != "" {
 		if err := store.Delete(ctx, first); err != nil {
@@ -174,7 +192,8 @@ func (e *Executor) uses(prefix string) bool {
 // requestGC checks what gc was asked.
 func (e *Executor) requestGC(r *request) (*Job, error) {
 	if e.durable == nil {
-		return nil, errs.New(errs.Unsupported, "gc needs an executor whose matrices outlive it, local_executor(path=...) or aws_executor(): here nothing is left to free")
+		return nil, errs.New(errs.Unsupported,
+			"gc needs an executor whose matrices outlive it, local_executor(path=...) or aws_executor(): here nothing is left to free")
 	}
 	keep := float64(defaultKeep)
 	if r.KeepDays != nil {

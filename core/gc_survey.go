@@ -22,6 +22,8 @@ type collector struct {
 	alone bool // no other process has the folder open
 
 	places  map[string]*garbage
+	judged  time.Time                  // when it was last asked how the jobs stand
+	cost    time.Duration              // of that
 	jobs    map[string]*fleet.Standing // by number
 	needed  map[string]bool            // prefixes of matrices of jobs that are open
 	between map[string]*fleet.Standing // prefixes of intermediate matrices of those that are not
@@ -102,10 +104,13 @@ func placeOf(key string) (g garbage, rest string) {
 // judge asks how the jobs stand.
 func (c *collector) judge(ctx context.Context) error {
 	d := &fleet.Deployment{Store: c.e.durable, Version: version}
+	began := time.Now()
 	all, err := d.Standings(ctx)
 	if err != nil {
 		return err
 	}
+	c.judged = time.Now()
+	c.cost = c.judged.Sub(began)
 	c.jobs, c.needed, c.between = map[string]*fleet.Standing{}, map[string]bool{}, map[string]*fleet.Standing{}
 	for _, s := range all {
 		c.jobs[s.ID] = s

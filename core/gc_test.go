@@ -121,6 +121,11 @@ func TestGCOfJobs(t *testing.T) {
 	require.Len(t, kinds["unnamed"], 2, "%+v", kinds)
 	require.Len(t, kinds, 2, "%+v", kinds)
 
+	require.NoError(t, ask(t, e, `{"op": "resume", "id": "`+failed+`"}`, nil))
+	err = ask(t, e, `{"op": "wait", "id": "`+failed+`"}`, nil)
+	require.Equal(t, errs.Value, errs.KindOf(err), "%v", err)
+	require.ErrorContains(t, err, "which the job reads, is not at .numpywren/")
+
 	var jobs []struct{ ID, State string }
 	require.NoError(t, ask(t, e, `{"op": "jobs"}`, &jobs))
 	require.Len(t, jobs, 2)

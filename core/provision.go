@@ -26,7 +26,7 @@ type provisioner struct {
 
 const (
 	provisionPause = 5 * time.Second // between looks for jobs that were submitted or resumed
-	launchPatience = time.Minute     // for what keeps workers from being started
+	patience       = time.Minute     // for a store, a queue or a function that fails
 	keptNews       = 200
 )
 
@@ -53,36 +53,26 @@ func (e *Executor) requestProvision(forever bool) (*Job, error) {
 	})
 }
 
-// run watches every job that runs.
+// run watches every job that runs, and starts workers for calls when there is none.
 func (p *provisioner) run(ctx context.Context, j *Job, forever bool) error {
 	var watches sync.WaitGroup
 	defer watches.Wait()
-	idle := false
+	idle, well := false, time.Now() // when the store and the queue last answered
 	for {
 		began := time.Now()
-		all, err := p.e.fleet.Standings(ctx)
-		if err != nil {
-			return err
-		}
-		for _, s := range all {
-			if s.State != fleet.Running || !p.adopt(s.ID) {
-				continue
-			}
-			p.tell(j, "job %s%s runs", s.ID, titled(s.Name))
-			watches.Go(func() {
-				var failed error
-				defer func() {
-					if failed != nil {
-						p.stop(failed)
-					}
-				}()
-				defer runtime.Recovered(&failed)
-				p.watch(ctx, j, s.ID)
-			})
-		}
+		err := p.look(ctx, j, &watches)
 		free := p.watched() == 0
-		if free && !forever {
+		if err == nil && free && forever {
+			err = p.summon(ctx, j)
+		}
+		switch {
+		case err == nil && free && !forever:
 			return nil
+		case err == nil:
+			well = time.Now()
+		case ctx.Err() != nil || errs.KindOf(err) != errs.OS || time.Since(well) > patience:
+			p.stop(err)
+			return err
 		}
 		if free && !idle {
 			p.tell(j, "no job runs: waiting for the next")
@@ -96,6 +86,40 @@ func (p *provisioner) run(ctx context.Context, j *Job, forever bool) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// look finds the jobs that run and are not watched.
+func (p *provisioner) look(ctx context.Context, j *Job, watches *sync.WaitGroup) error {
+	all, err := p.e.fleet.Standings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.State != fleet.Running || !p.adopt(s.ID) {
+			continue
+		}
+		p.tell(j, "job %s%s runs", s.ID, titled(s.Name))
+		watches.Go(func() {
+			var failed error
+			defer func() {
+				if failed != nil {
+					p.stop(failed)
+				}
+			}()
+			defer runtime.Recovered(&failed)
+			p.watch(ctx, j, s.ID)
+		})
+	}
+	return nil
+}
+
+// summon starts workers for messages that wait while no job runs: calls of functions.
+func (p *provisioner) summon(ctx context.Context, j *Job) error {
+	n, err := p.e.fleet.Queue.Len(ctx)
+	if err == nil && n.Visible > 0 {
+		p.launched(j, p.crew.Summon(ctx, n.Visible, n.InFlight))
+	}
+	return err
 }
 
 // titled is a job's name, for messages.
@@ -184,7 +208,7 @@ func (p *provisioner) launched(j *Job, err error) {
 	p.mu.Unlock()
 	switch {
 	case err == nil:
-	case errs.KindOf(err) != errs.OS, time.Since(since) > launchPatience:
+	case errs.KindOf(err) != errs.OS, time.Since(since) > patience:
 		p.stop(err)
 	case first:
 		p.tell(j, "no worker can be started, tried again: %v", err)

@@ -166,7 +166,8 @@ def test_gc_of_a_path(tmp_path, run, ex, python):
         A = ex.random.standard_normal((400, 400), seed=0, block_shape=(100, 100)).persist("A")
         (A @ A.T + 1).numpy()
         os.makedirs(os.path.join(sys.argv[1], "half", "c"))
-        open(os.path.join(sys.argv[1], "half", ".computing"), "w").close()
+        for name in (".computing", "c/0"):
+            open(os.path.join(sys.argv[1], "half", name), "w").close()
         ex.random.standard_normal((400, 400), seed=1).persist()
         os._exit(0)
         """,
@@ -235,10 +236,19 @@ def test_nothing_is_given(run):
     assert "no place is given" in run("gc", "--dry-run").err
 
 
+def test_settings_of_a_file(run, tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text(f'[default]\npath = "/nowhere"\n[there]\nstorage = "{tmp_path / "store"}"\nqueue = "memory"\n')
+    assert json.loads(run("jobs", "--config", config, "--profile", "there", "--json").out) == []
+    assert json.loads(run("gc", "--config", config, "--path", tmp_path / "p", "--dry-run", "--json").out)["items"] == []
+    assert "no profile [here]" in run("jobs", "--config", config, "--profile", "here").err
+    assert "No such file" in run("jobs", "--config", tmp_path / "none.toml").err
+
+
 def test_help(run):
     listed = run("--help").out
     for command in ("jobs", "status", "logs", "report", "wait", "cancel", "resume", "gc", "worker", "provision"):
-        assert re.search(rf"^ +{command} ", listed, re.M)
+        assert re.search(rf"^ +{command}\s", listed, re.M)
         text = run(command, "--help").out
         assert f"example:\n  numpywren {command}" in text
         assert max(map(len, text.splitlines())) <= 130
@@ -282,7 +292,7 @@ def deployment(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]
     if endpoint is None:
         pytest.skip("no SQS server: make py-test, or python tools/servers.py run versitygw elasticmq -- python -m pytest")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", endpoint)
-    sqs = pytest.importorskip("botocore.session").get_session().create_client("sqs", endpoint_url=endpoint)
+    sqs = pytest.importorskip("botocore.session").get_session().create_client("sqs", "us-east-1", endpoint_url=endpoint)
     name = f"cli-{uuid.uuid4().hex[:12]}"
     dead = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -316,12 +326,12 @@ def test_worker(deployment, run, spd):
     )
     try:
         assert run("wait", job, *deployment.place, "--timeout", "60") == (0, f"{job} is done\n", "")
-        assert re.search(r"^workers +1$", run("report", job, *deployment.place).out, re.M)
     finally:
         worker.send_signal(signal.SIGTERM)
         _, errors = worker.communicate(timeout=30)
     assert worker.returncode == 0, errors
     assert "begins" in errors and "ends" in errors
+    assert re.search(r"^workers +1$", run("report", job, *deployment.place).out, re.M), "its last heartbeat tells"
     with deployment.executor() as e:
         L = e.open("L").numpy()
     np.testing.assert_allclose(L @ L.T, A, atol=1e-10)
@@ -425,6 +435,17 @@ def test_provision(deployment, functions, run, spd):
         e.submit(e.matrix_init(A, block_shape=(60, 60)) + 1)
     missing = run("provision", *deployment.place, "--function", "none")
     assert missing.status == 1 and "there is no Lambda function none" in missing.err
+
+
+def test_provision_is_refused_at_first(deployment, functions, run):
+    """What keeps workers from being started is told, and waited for."""
+    with deployment.executor() as e:
+        job = e.submit(e.matrix_init(np.eye(100), block_shape=(50, 50)) + 1, name="S").id
+    functions.refusals = 2
+    done = run("provision", *deployment.place, "--function", "jobs", "--workers", "1")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.count("no worker can be started, tried again: ") == 1
+    assert f"job {job} (S) is over: done\n" in done.out
 
 
 def test_provision_forever(deployment, functions, spd):

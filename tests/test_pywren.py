@@ -30,7 +30,8 @@ def pwex(request, tmp_path_factory):
     storage = tmp_path_factory.mktemp("storage")
     with npywren.aws_executor(storage, "memory", pipeline_width=1, **settings) as executor:
         yield executor
-    assert not list(storage.glob(".numpywren/calls/**/*")), "something is left"
+    left = [path for path in storage.glob(".numpywren/calls/**/*") if path.is_file()]
+    assert not left
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_ten_thousand_calls(pwex, request):
     assert npywren.get_all_results(pwex.map(myfunc, range(10_000))) == list(range(1, 10_001))
     took = time.perf_counter() - started
     print(f"{took / 10_000 * 1e6:.0f} µs a call")
-    assert took < (6 if "local" in request.node.callspec.id else 60)  # 0.7 s and TODO s on two cores that do nothing else
+    assert took < (6 if "local" in request.node.callspec.id else 60)  # 0.7 s and 4 s on two cores that do nothing else
 
 
 def test_processes_are_reused_and_as_many_as_workers(pwex):

@@ -1,4 +1,5 @@
-// Command numpywren-worker does the work of a deployment's jobs. On any machine it is a daemon:
+// Command numpywren-worker does the work of a deployment's jobs. On any machine it is a daemon, which the command numpywren worker
+// becomes:
 //
 //	numpywren-worker --storage s3://bucket/prefix --queue NAME [--region R] [--workers N] [--memory-limit 4GiB]
 //	                 [--pipeline-width N] [--idle-timeout 1m] [--lease 30s] [--grace 30s] [--python python3]

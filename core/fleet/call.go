@@ -30,8 +30,9 @@ func (w *Worker) call(ctx context.Context, d queue.Delivery, lease *lease, id st
 	lease.begin(always)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var once sync.Once
-	defer w.every(w.opt.Look, func() { w.attend(ctx, cancel, id, &once) })()
+	n := &notice{w: w, id: id}
+	defer n.away(context.WithoutCancel(ctx))
+	defer w.every(w.opt.Look, func() { n.look(ctx, cancel) })()
 
 	var err error
 	if d.Attempt <= mostCalls {
@@ -43,18 +44,27 @@ func (w *Worker) call(ctx context.Context, d queue.Delivery, lease *lease, id st
 	switch {
 	case w.dead.Load():
 		return false
-	case err == nil, forgotten:
+	case err != nil && forgotten:
 		return w.drop(ctx, d)
-	case ctx.Err() != nil: // the worker was told to stop
+	case err != nil && ctx.Err() != nil: // the worker was told to stop
 		return w.giveBack(ctx, d, 0)
 	}
-	w.opt.Log(fmt.Sprintf("call %s failed, delivery %d: %v", id, d.Attempt, err))
-	if hopeless(err) || scheduler.Exhausted(d.Attempt, mostCalls) {
-		if pywren.End(context.WithoutCancel(ctx), w.d.Store, id, pywren.Result{State: pywren.Failed, Message: w.explained(err).Error()}) == nil {
-			return w.drop(ctx, d)
+	sure := context.WithoutCancel(ctx) // not ctx anew: the notice reads that
+	if err != nil {
+		w.opt.Log(fmt.Sprintf("call %s failed, delivery %d: %v", id, d.Attempt, err))
+		if !hopeless(err) && !scheduler.Exhausted(d.Attempt, mostCalls) {
+			return w.giveBack(ctx, d, w.backoff(d.Attempt))
 		}
+		err = pywren.End(sure, w.d.Store, id, pywren.Result{State: pywren.Failed, Message: w.explained(err).Error()})
 	}
-	return w.giveBack(ctx, d, w.backoff(d.Attempt))
+	if err == nil {
+		err = pywren.Withdraw(sure, w.d.Store, id)
+	}
+	if err != nil {
+		w.opt.Log(fmt.Sprintf("call %s ended, delivery %d: %v", id, d.Attempt, err))
+		return w.giveBack(ctx, d, w.backoff(d.Attempt))
+	}
+	return w.drop(ctx, d)
 }
 
 func (w *Worker) runCall(ctx context.Context, id string) error {
@@ -73,14 +83,37 @@ func hopeless(err error) bool {
 	return errors.As(err, &start) || errors.Is(err, blob.ErrNotExist) || !passing(err) // a function that is not there does not come
 }
 
-// attend looks after a call that takes a while: it notes that it runs, and ends it when nobody wants it any more.
-func (w *Worker) attend(ctx context.Context, cancel context.CancelCauseFunc, id string, once *sync.Once) {
-	wanted, err := pywren.Wanted(ctx, w.d.Store, id)
+// notice is what says that a worker runs a call, if that takes a while.
+type notice struct {
+	w  *Worker
+	id string
+
+	mu        sync.Mutex
+	put, over bool
+}
+
+// look ends a call that nobody wants any more, and puts the notice up when it is the first.
+func (n *notice) look(ctx context.Context, cancel context.CancelCauseFunc) {
+	wanted, err := pywren.Wanted(ctx, n.w.d.Store, n.id)
 	if err == nil && !wanted {
 		cancel(pywren.ErrForgotten)
-		return
 	}
-	once.Do(func() { _ = pywren.MarkRunning(ctx, w.d.Store, id, w.opt.ID) }) // it is for people
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if wanted && !n.put && !n.over {
+		n.put = true
+		_ = pywren.MarkRunning(ctx, n.w.d.Store, n.id, n.w.opt.ID) // it is for people
+	}
+}
+
+// away takes the notice away.
+func (n *notice) away(ctx context.Context) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.over = true
+	if n.put && !n.w.dead.Load() {
+		_ = pywren.UnmarkRunning(ctx, n.w.d.Store, n.id)
+	}
 }
 
 // giveUp ends a call that was begun too often, and never ended.

@@ -135,6 +135,15 @@ func (g *ground) worker(command ...string) *mortal {
 	return m
 }
 
+// die ends a worker that has a message in hand, without a word to anybody.
+func (m *mortal) die() {
+	for m.busy.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	m.kill()
+	m.stop()
+}
+
 func (g *ground) start(word string, bodies ...string) int64 {
 	g.t.Helper()
 	pickles := make([]pywren.Body, len(bodies))
@@ -196,7 +205,7 @@ func TestCalls(t *testing.T) {
 	require.Equal(t, strings.Repeat("X", 1<<20), string(p))
 	require.ErrorContains(t, g.c.Read(first+1, p[1:]), "the buffer")
 	require.ErrorContains(t, g.c.Read(first, nil), "has no result")
-	g.left(2) // the batch and the large result
+	g.left(3) // the batch, and the large result with its arguments
 	g.c.Forget(first + 1)
 	g.c.Forget(12345)
 	g.left(1)
@@ -267,8 +276,7 @@ func TestAWorkerDies(t *testing.T) {
 	first := g.worker()
 	h := g.hang()
 	g.hangs(h)
-	first.kill()
-	first.stop()
+	first.die()
 	require.NoError(t, os.Remove(h.path+".pid"))
 	g.worker()
 	g.hangs(h)
@@ -314,8 +322,7 @@ func TestTheEndOfACrashLoop(t *testing.T) {
 	for range mostCalls {
 		w := g.worker()
 		g.hangs(h)
-		w.kill()
-		w.stop()
+		w.die()
 		require.NoError(t, os.Remove(h.path+".pid"))
 	}
 	g.worker()
@@ -352,6 +359,20 @@ func TestCancelCalls(t *testing.T) {
 	}, 20*time.Second, time.Millisecond, "messages are left")
 	quick := g.start("upper", "c")
 	require.Equal(t, "C", string(g.gather(1)[quick].Payload))
+}
+
+// TestNobodyWantsIt: a result that is written while its call is cancelled is deleted by the worker, though the client is gone.
+func TestNobodyWantsIt(t *testing.T) {
+	f := &fickle{Driver: blob.MemoryDriver()}
+	g := newGround(t, f)
+	f.before = g.c.Close
+	g.start("upper", "a")
+	g.worker()
+	require.Eventually(t, func() bool {
+		n, err := g.d.Queue.Len(context.Background())
+		return err == nil && n == queue.Count{}
+	}, 20*time.Second, time.Millisecond)
+	g.left(0)
 }
 
 // TestLateResults: a result that comes after its call was cancelled is deleted.
@@ -409,9 +430,13 @@ type fickle struct {
 	blob.Driver
 	broken  atomic.Int64
 	listing atomic.Bool // fails
+	before  func()      // a result is written
 }
 
 func (f *fickle) Put(ctx context.Context, key string, size int64, write func(io.Writer) error, opts blob.PutOptions) error {
+	if strings.HasPrefix(key, pywren.Root+"results/") && f.before != nil {
+		f.before()
+	}
 	if strings.HasPrefix(key, pywren.Root+"results/") && f.broken.Add(-1) >= 0 {
 		var b bytes.Buffer
 		if err := write(&b); err != nil {
@@ -450,10 +475,10 @@ func TestLooksThatFail(t *testing.T) {
 // TestLostMessages: the messages of calls are sent again, and workers are asked for.
 func TestLostMessages(t *testing.T) {
 	g := newGround(t, blob.MemoryDriver())
-	id := g.start("upper", "a")
-	require.NoError(t, g.d.Queue.Purge(context.Background()))
 	launched := make(chan struct{}, 1)
 	g.c.crew = &Crew{Launch: func(context.Context) error { nudge(launched); return nil }, Max: 1}
+	id := g.start("upper", "a")
+	require.NoError(t, g.d.Queue.Purge(context.Background()))
 	long := time.Now().Add(-2 * stalled)
 	_, err := g.c.glance(long)
 	require.NoError(t, err)
@@ -464,15 +489,15 @@ func TestLostMessages(t *testing.T) {
 
 // TestSummon: workers for what waits, beside those that hold messages and those that were launched lately, up to a bound.
 func TestSummon(t *testing.T) {
-	n := 0
-	c := &Crew{Launch: func(context.Context) error { n++; return nil }, Max: 10, Slots: 1}
+	var n atomic.Int64
+	c := &Crew{Launch: func(context.Context) error { n.Add(1); return nil }, Max: 10, Slots: 1}
 	for _, x := range []struct {
 		waiting, held int64
-		launched      int
+		launched      int64
 	}{{0, 0, 0}, {3, 0, 3}, {3, 0, 0}, {4, 1, 1}, {100, 5, 1}, {100, 10, 0}} {
-		n = 0
+		n.Store(0)
 		require.NoError(t, c.Summon(context.Background(), x.waiting, x.held))
-		require.Equal(t, x.launched, n, "%+v", x)
+		require.Equal(t, x.launched, n.Load(), "%+v", x)
 	}
 	require.NoError(t, (*Crew)(nil).Summon(context.Background(), 1, 0))
 }

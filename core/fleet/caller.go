@@ -39,7 +39,6 @@ type Caller struct {
 	functions map[string]struct{} // known to be in the store
 	ended     []pywren.Ended      // of which Ended has not told yet
 	rubbish   []string            // ids of calls of which all is to be deleted
-	unwanted  []string            // ids of calls whose arguments are
 	over      []string            // batches that are
 	cleaning  bool
 	watching  bool
@@ -221,7 +220,6 @@ func (c *Caller) tell(x *farCall, e pywren.Ended) {
 		delete(x.batch.pending, x.n)
 		x.batch.kept[x.n] = struct{}{}
 		c.pending--
-		c.unwanted = append(c.unwanted, x.key())
 	} else {
 		c.leave(x)
 		c.rubbish = append(c.rubbish, x.key())
@@ -332,15 +330,15 @@ func (c *Caller) clean() {
 	c.active.Go(func() {
 		for {
 			c.mu.Lock()
-			rubbish, unwanted, over := c.rubbish, c.unwanted, c.over
-			c.rubbish, c.unwanted, c.over = nil, nil, nil
-			if len(rubbish)+len(unwanted)+len(over) == 0 || c.ctx.Err() != nil {
+			rubbish, over := c.rubbish, c.over
+			c.rubbish, c.over = nil, nil
+			if len(rubbish)+len(over) == 0 || c.ctx.Err() != nil {
 				c.cleaning = false
 				c.mu.Unlock()
 				return
 			}
 			c.mu.Unlock()
-			c.remove(rubbish, unwanted, over)
+			c.remove(rubbish, over)
 			if c.ctx.Err() != nil { // Close does the rest
 				c.mu.Lock()
 				c.over = append(c.over, over...)
@@ -351,11 +349,10 @@ func (c *Caller) clean() {
 }
 
 // remove deletes objects. What cannot be deleted stays for gc.
-func (c *Caller) remove(rubbish, unwanted, over []string) {
+func (c *Caller) remove(rubbish, over []string) {
 	var err error
 	defer runtime.Recovered(&err)
 	_ = pywren.DeleteCalls(c.ctx, c.d.Store, rubbish...)
-	_ = pywren.DeleteArguments(c.ctx, c.d.Store, unwanted...)
 	for _, name := range over {
 		_ = pywren.DeleteBatch(c.ctx, c.d.Store, name)
 	}

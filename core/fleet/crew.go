@@ -88,6 +88,7 @@ func (c *Crew) start(ctx context.Context, n int) error {
 	for n > 0 {
 		batch := min(n, asks)
 		if err := together(batch, func(int) error { return c.Launch(ctx) }); err != nil {
+			c.launched = c.launched[:len(c.launched)-n] // they are not on their way
 			return err
 		}
 		n -= batch

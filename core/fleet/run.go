@@ -77,6 +77,10 @@ func (w *Worker) openRun(ctx context.Context, id runID) (*run, error) {
 	for k := range matrices {
 		if r.plan.Matrices[k].Stored {
 			m, shared, err := w.matrixOf(ctx, r.manifest, r.plan, k)
+			if errs.KindOf(err) == errs.Key { // nothing is there: that is no reason to drop the message, as if there were no job
+				at := r.manifest.Matrices[k]
+				err = errs.New(errs.Value, "%s, which the job reads, is not at %s any more: it was deleted", at.Display, at.Prefix)
+			}
 			if err != nil {
 				return nil, err
 			}

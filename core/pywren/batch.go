@@ -107,20 +107,29 @@ func MarkRunning(ctx context.Context, s *blob.Store, id, worker string) error {
 	return s.PutBytes(ctx, running+id, []byte(worker), blob.PutOptions{})
 }
 
+// UnmarkRunning takes that back.
+func UnmarkRunning(ctx context.Context, s *blob.Store, id string) error {
+	return s.Delete(ctx, running+id)
+}
+
 // IsRunning says whether a worker noted that it runs the call.
 func IsRunning(ctx context.Context, s *blob.Store, id string) bool {
 	_, err := s.Stat(ctx, running+id)
 	return err == nil
 }
 
-// DeleteArguments has calls not be wanted any more; their results stay. Workers that are at them stop.
-func DeleteArguments(ctx context.Context, s *blob.Store, ids ...string) error {
-	return s.DeleteAll(ctx, keysOf(ids, arguments, running))
-}
-
-// DeleteCalls deletes all that there is of calls.
+// DeleteCalls deletes all that there is of calls. Workers that are at them stop.
 func DeleteCalls(ctx context.Context, s *blob.Store, ids ...string) error {
 	return s.DeleteAll(ctx, keysOf(ids, arguments, running, results))
+}
+
+// Withdraw deletes the result of a call that nobody wanted any more when it came: whoever writes results asks after that. As long as
+// a result is wanted, its call's arguments are there.
+func Withdraw(ctx context.Context, s *blob.Store, id string) error {
+	if wanted, err := Wanted(ctx, s, id); wanted || err != nil {
+		return err
+	}
+	return DeleteCalls(ctx, s, id)
 }
 
 func keysOf(ids []string, folders ...string) iter.Seq2[string, error] {

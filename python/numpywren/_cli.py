@@ -16,7 +16,12 @@ GROUPS = (_cli_deploy, _cli_jobs, _cli_workers)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line; the exit status is 1 after a failure, 2 for a wrong command line, 124 when a time-out ran out, 130
     after Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="numpywren", description="Deployments, their jobs and their workers.")
+    parser = argparse.ArgumentParser(
+        prog="numpywren",
+        description="Deployments, their jobs and their workers.",
+        epilog="numpywren COMMAND --help tells more, with an example.",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=28, width=100),
+    )
     parser.add_argument("--version", action="store_true", help="print the version and end")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for group in GROUPS:

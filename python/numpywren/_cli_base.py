@@ -6,9 +6,10 @@ import argparse
 import dataclasses
 import datetime
 import json
+import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import _config
@@ -35,9 +36,20 @@ def add_command(commands: Commands, name: str, help: str, *, example: str, more:
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say which deployment is meant."""
     parser.add_argument("--storage", metavar="URL", help="s3://bucket/prefix, or a folder [NUMPYWREN_STORAGE, storage]")
-    parser.add_argument("--queue", metavar="NAME", help="of the deployment's queues [NUMPYWREN_QUEUE, queue]")
+    parser.add_argument("--queue", "--name", metavar="NAME", help="of the deployment [NUMPYWREN_QUEUE, queue]")
     parser.add_argument("--region", help="of AWS [NUMPYWREN_REGION, region; else as AWS's tools find it]")
-    parser.add_argument("--profile", help="of the TOML file from which the settings come [NUMPYWREN_PROFILE]")
+    add_profile(parser)
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say where settings come from."""
+    parser.add_argument("--profile", help="the table of the TOML file with the settings [NUMPYWREN_PROFILE; default]")
+    parser.add_argument("--config", metavar="FILE", help="the TOML file [NUMPYWREN_CONFIG; ~/.config/numpywren/config.toml]")
+
+
+def environ(options: argparse.Namespace) -> Mapping[str, str]:
+    """The environment, with the file that the options name."""
+    return os.environ if options.config is None else {**os.environ, "NUMPYWREN_CONFIG": options.config}
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +60,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def settings(options: argparse.Namespace, **more: Any) -> _config.Config:
     """The settings in force: options, then NUMPYWREN_*, then the profile."""
     arguments = _config.Config(storage=options.storage, queue=options.queue, region=options.region, **more)
-    return _config.resolve(arguments, options.profile)
+    return _config.resolve(arguments, options.profile, environ(options))
 
 
 def remote(options: argparse.Namespace, **more: Any) -> Executor:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import _abi, _config
-from ._cli_base import SHIPPED, Commands, add_command, sure
+from ._cli_base import SHIPPED, Commands, add_command, add_profile, environ, sure
 
 STEP_MS = 50
 
@@ -51,11 +51,11 @@ def add(commands: Commands) -> None:
 
 
 def _where(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", help="of the deployment [NUMPYWREN_QUEUE, queue]")
+    parser.add_argument("--name", "--queue", help="of the deployment [NUMPYWREN_QUEUE, queue]")
     parser.add_argument("--storage", metavar="URL", help="s3://bucket/prefix [NUMPYWREN_STORAGE, storage]")
     parser.add_argument("--function", metavar="NAME", help="by default the deployment's name [NUMPYWREN_FUNCTION, function]")
     parser.add_argument("--region", help="of AWS [NUMPYWREN_REGION, region; else as AWS's tools find it]")
-    parser.add_argument("--profile", help="of the TOML file from which the settings come [NUMPYWREN_PROFILE]")
+    add_profile(parser)
 
 
 def _dry(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def _dry(parser: argparse.ArgumentParser) -> None:
 
 def _deployment(options: argparse.Namespace) -> dict[str, Any]:
     given = {"storage": options.storage, "queue": options.name, "function": options.function, "region": options.region}
-    found = _config.deployment(given, options.profile)
+    found = _config.deployment(given, options.profile, environ(options))
     for name, what in (("queue", "--name, NUMPYWREN_QUEUE"), ("storage", "--storage, NUMPYWREN_STORAGE")):
         if name not in found:
             raise ValueError(f"no {name} is given: {what} or {name} in a profile say which")

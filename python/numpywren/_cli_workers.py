@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import _abi, _config, _jobs
-from ._cli_base import SHIPPED, Commands, add_command, add_place, remote
+from ._cli_base import SHIPPED, Commands, add_command, add_place, environ, remote
 
 # The worker's settings that a profile may have. Its `workers` and `memory_limit` are a client's.
 FROM_PROFILE = {name: name for name in ("storage", "queue", "region", "pipeline_width", *_config.WORKER)} | {
@@ -81,7 +81,7 @@ def arguments_of(options: Mapping[str, Any], profile: str | None, environ: Mappi
 def _worker(options: argparse.Namespace) -> int:
     if not SHIPPED.exists():
         raise FileNotFoundError(f"no worker's program came with this installation: {SHIPPED} is missing")
-    arguments = arguments_of(vars(options), options.profile)
+    arguments = arguments_of(vars(options), options.profile, environ(options))
     os.environ.setdefault("NUMPYWREN_PYTHON", sys.executable)  # functions run in this Python, unless the settings name another
     os.execv(SHIPPED, [str(SHIPPED), *arguments])
 

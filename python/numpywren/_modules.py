@@ -87,4 +87,4 @@ def _installed() -> tuple[str, ...]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     folders = [sysconfig.get_path(name) for name in names]
     folders += [*site.getsitepackages(), site.getusersitepackages(), str(pathlib.Path(os.__file__).parent)]
-    return tuple({place.rstrip(os.sep) + os.sep for folder in folders if folder for place in (folder, os.path.realpath(folder))})
+    return tuple({place + os.sep for folder in folders if folder for place in (folder, os.path.realpath(folder))})

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,13 +32,14 @@ type fake struct {
 	uploads map[string]map[int][]byte
 	script  map[string][]http.HandlerFunc // by operation: what answers the next requests; nil lets one pass
 	seen    []string
+	born    time.Time // what it says that all objects were written at
 }
 
 func newFake(t *testing.T) *fake {
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	t.Setenv("AWS_REGION", "us-east-1")
-	f := &fake{objects: map[string][]byte{}, uploads: map[string]map[int][]byte{}, script: map[string][]http.HandlerFunc{}}
+	f := &fake{objects: map[string][]byte{}, uploads: map[string]map[int][]byte{}, script: map[string][]http.HandlerFunc{}, born: time.Now().UTC()}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f
@@ -199,6 +201,7 @@ func (f *fake) get(w http.ResponseWriter, r *http.Request, key string) {
 		return
 	}
 	w.Header().Set("ETag", etag(p))
+	w.Header().Set("Last-Modified", f.born.Format(http.TimeFormat))
 	lo, hi := 0, len(p)-1
 	if n, _ := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &lo, &hi); n == 2 {
 		if lo >= len(p) {
@@ -270,7 +273,9 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "<NextContinuationToken>%s</NextContinuationToken>", keys[999])
 	}
 	for _, key := range keys {
-		fmt.Fprintf(w, "<Contents><Key>%s</Key></Contents>", strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(key))
+		p := f.objects[key]
+		fmt.Fprintf(w, "<Contents><Key>%s</Key><Size>%d</Size><ETag>%s</ETag><LastModified>%s</LastModified></Contents>",
+			strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(key), len(p), etag(p), f.born.Format(time.RFC3339))
 	}
 	fmt.Fprint(w, "</ListBucketResult>")
 }

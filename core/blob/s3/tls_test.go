@@ -77,7 +77,7 @@ func TestTLS(t *testing.T) {
 	}
 	require.NoError(t, s.DeleteAll(ctx, s.List(ctx, "")))
 	require.NoError(t, s.Check(ctx))
-	require.Zero(t, s.Counters().Retries)
+	require.LessOrEqual(t, s.Counters().Retries, int64(4), "at most the puts that are refused before all of their bodies came")
 }
 
 // program is where versitygw lies: tools/servers.py tells.
