@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -19,6 +20,10 @@ for variable in [name for name in os.environ if name.startswith("NUMPYWREN_")]:
     # NUMPYWREN_TEST_* say where the servers are: see tools/servers.py.
     if variable not in ("NUMPYWREN_CONFIG", "NUMPYWREN_SOAK") and not variable.startswith("NUMPYWREN_TEST_"):
         del os.environ[variable]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Ignored, as for a shell's background jobs, it would be for the processes of the tests too: they could not hear Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
