@@ -28,6 +28,8 @@ type slot struct {
 	private []held            // tiles that only this chain has, for its next task
 	behind  []*saving
 	acked   bool
+
+	mu      sync.Mutex
 	letters []queue.Message // children to be sent: at the latest before the chain goes on or ends
 }
 
@@ -104,11 +106,9 @@ func (s *slot) act(ctx context.Context, a scheduler.Action) (scheduler.Outcome, 
 	case scheduler.Claim:
 		return r.claim(ctx, a.Task, a.By, a.Keep)
 	case scheduler.Send:
-		s.letters = append(s.letters, r.message(a.Task, a.Priority))
-		if len(s.letters) < letterBatch {
-			return scheduler.Done, nil
-		}
-		return scheduler.Done, s.send(ctx)
+		return scheduler.Done, s.post(ctx, r.message(a.Task, a.Priority))
+	case scheduler.Each:
+		return scheduler.Done, s.each(ctx, a.Children)
 	case scheduler.Flush:
 		return scheduler.Done, s.flush(ctx)
 	case scheduler.Fail:
@@ -222,16 +222,46 @@ func (s *slot) flush(ctx context.Context) error {
 	return failed
 }
 
-// send puts the children on the queue that were not yet.
-func (s *slot) send(ctx context.Context) error {
-	if len(s.letters) == 0 {
+// family is how many children of a task are seen to at once: each waits for the store, some of them for the queue.
+const family = 16
+
+// each sees to the children of a task.
+func (s *slot) each(ctx context.Context, children []scheduler.Child) error {
+	return atMost(family, len(children), func(k int) error {
+		c := &children[k]
+		for a := c.Begin(); a.Op != scheduler.Idle; {
+			a = c.Next(s.do(ctx, a))
+		}
+		return nil
+	})
+}
+
+// post takes a child's letter, and sends those that were taken when they are enough.
+func (s *slot) post(ctx context.Context, m queue.Message) error {
+	s.mu.Lock()
+	s.letters = append(s.letters, m)
+	enough := len(s.letters) >= letterBatch
+	s.mu.Unlock()
+	if !enough {
 		return nil
 	}
-	if err := s.worker.d.Queue.Send(ctx, s.letters); err != nil {
+	return s.send(ctx)
+}
+
+// send puts the children on the queue that were not yet. Letters that cannot be sent are lost here: the message is given back
+// for it, and who has it next writes them anew.
+func (s *slot) send(ctx context.Context) error {
+	s.mu.Lock()
+	letters := s.letters
+	s.letters = nil
+	s.mu.Unlock()
+	if len(letters) == 0 {
+		return nil
+	}
+	if err := s.worker.d.Queue.Send(ctx, letters); err != nil {
 		return err
 	}
-	s.run.sent.Add(int64(len(s.letters)))
-	s.letters = s.letters[:0]
+	s.run.sent.Add(int64(len(letters)))
 	return nil
 }
 

@@ -79,6 +79,13 @@ func (s *slot) act(a scheduler.Action) (scheduler.Outcome, error) {
 		return j.claim(a.Task), nil
 	case scheduler.Send:
 		return scheduler.Done, j.send(a.Task, a.Priority)
+	case scheduler.Each: // one after the other: nothing here waits for anybody
+		for k := range a.Children {
+			c := &a.Children[k]
+			for x := c.Begin(); x.Op != scheduler.Idle; {
+				x = c.Next(s.do(x))
+			}
+		}
 	case scheduler.Fail:
 		j.fail(a.Reason)
 	case scheduler.Ack, scheduler.Drop, scheduler.Release:

@@ -12,6 +12,7 @@ const (
 	Ready             // do all inputs of Task exist, those that By computed in this Slot counted as existing? Yes or No
 	Claim             // create the claim of Task, if it has none, with content (By, Keep): Won, MineKept, MineSent or Other
 	Send              // put Task on the queue with Priority
+	Each              // drive each of Children from Begin to Idle as a Slot is driven, one after the other or at once; Done
 	Flush             // wait until every output that this Slot wrote Behind is in the store
 	Ack               // acknowledge the message, whose task is Task
 	Drop              // acknowledge the message without more ado: its job does not run any more
@@ -19,7 +20,7 @@ const (
 	Release           // give the message back, to be delivered again after a backoff; Reason says why
 )
 
-var opNames = [...]string{"Idle", "Exists", "Read", "Compute", "Write", "Ready", "Claim", "Send", "Flush", "Ack", "Drop", "Fail", "Release"}
+var opNames = [...]string{"Idle", "Exists", "Read", "Compute", "Write", "Ready", "Claim", "Send", "Each", "Flush", "Ack", "Drop", "Fail", "Release"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -31,6 +32,7 @@ type Action struct {
 	By       Task     // Ready, Claim: the parent that asks
 	Priority int64    // Send
 	Outputs  []Output // Write; the Slot's memory, valid until its next call
+	Children []Child  // Each; the same
 	Reason   error    // Fail, Release
 }
 

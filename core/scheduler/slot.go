@@ -24,7 +24,8 @@ import (
 //	   2a. Chaining, and t made a temporary with a single reader: for each child, best first: Ready? Claim to keep. Until one
 //	       is kept.
 //	3. Write the outputs. All go to the store, except a temporary whose single reader is the child kept in 2a.
-//	4. For each child of which 2a settled nothing, best first: Ready? Claim; keep it if none is kept yet, else Send it.
+//	4. For each child of which 2a settled nothing: Ready? Claim, best first, until one is kept. Then, in any order, Claim and
+//	   Send the others.
 //	5. A child is kept: it is the next t, go to 1. None: Flush what was written behind, Ack the message.
 //
 // The parts of the proof:
@@ -99,10 +100,11 @@ type Slot struct {
 	outputs  []Output
 	sole     []int32 // for each output the child that is its only reader, if it is a temporary with one; else none
 	private  bool    // some output has a sole reader
-	children []child // best first
+	children []Child // best first
 	at       int     // the child in hand
 	kept     int     // the child that this Slot will run next, or none
 	written  bool    // step 3 is done: the outputs are in the store
+	asked    bool    // and all children were asked Ready since
 
 	// The callbacks for Graph's sequences, made once.
 	addChild  func(Task) bool
@@ -113,43 +115,26 @@ type Slot struct {
 
 const none = -1
 
-type child struct {
-	task     Task
-	priority int64
-	step     childStep
-}
-
-type childStep uint8
-
-const (
-	open    childStep = iota // nobody has the duty for it, as far as we know
-	due                      // it is ours, and to be sent once the outputs are written
-	settled                  // sent, kept, or somebody else's
-)
-
 type state uint8
 
 const (
-	idle       state = iota
-	starting         // Exists of the task
-	reading          // Read
-	computing        // Compute
-	writing          // Write
-	asking           // Ready of the child in hand
-	claiming         // Claim without the wish to keep
-	keeping          // Claim with it
-	rechecking       // Exists of the child in hand, after MineSent
-	sending          // Send of the child in hand
-	flushing         // Flush
-	leaving          // Ack, Drop or Release
-	failing          // Fail
+	idle      state = iota
+	starting        // Exists of the task
+	reading         // Read
+	computing       // Compute
+	writing         // Write
+	keeping         // what the child in hand wants, which this Slot would like to keep
+	sharing         // Each of the children
+	flushing        // Flush
+	leaving         // Ack, Drop or Release
+	failing         // Fail
 )
 
 // NewSlot makes an idle Slot for a program.
 func NewSlot(g Graph, opt Options) *Slot {
 	s := &Slot{g: g, opt: opt}
 	s.addChild = func(t Task) bool {
-		s.children = append(s.children, child{task: t, priority: g.Priority(t)})
+		s.children = append(s.children, Child{task: t, by: s.task, priority: g.Priority(t)})
 		return true
 	}
 	s.addOutput = func(x Tile) bool {
@@ -184,6 +169,9 @@ func (s *Slot) Next(r Result) Action {
 	if s.state == leaving { // whatever came of it, the message is out of our hands
 		return s.do(idle, Action{Op: Idle})
 	}
+	if s.state == sharing && r.Outcome == Done {
+		r = s.shared()
+	}
 	switch r.Outcome {
 	case Stopped:
 		return s.do(leaving, Action{Op: Drop, Task: s.head})
@@ -202,12 +190,16 @@ func (s *Slot) Next(r Result) Action {
 	case writing:
 		s.written, s.at = true, 0
 		return s.advance()
+	case keeping:
+		return s.nextOfChild(r)
+	case sharing:
+		return s.advance()
 	case flushing:
 		return s.do(leaving, Action{Op: Ack, Task: s.head})
 	case failing:
 		return s.do(leaving, Action{Op: Drop, Task: s.head})
 	}
-	return s.nextOfChild(r.Outcome)
+	panic("scheduler: Next on an idle Slot")
 }
 
 func (s *Slot) do(next state, a Action) Action {
@@ -220,7 +212,7 @@ func (s *Slot) begin(t Task) Action {
 	s.task = t
 	s.length++
 	s.children, s.outputs, s.sole = s.children[:0], s.outputs[:0], s.sole[:0]
-	s.private, s.written, s.kept, s.at = false, false, none, 0
+	s.private, s.written, s.asked, s.kept, s.at = false, false, false, none, 0
 	return s.do(starting, Action{Op: Exists, Task: t})
 }
 
@@ -236,7 +228,7 @@ func (s *Slot) started(o Outcome) Action {
 // family lists the children of the task, best first; equal ones in the order in which the program names them.
 func (s *Slot) family() {
 	s.g.Children(s.task)(s.addChild)
-	slices.SortStableFunc(s.children, func(a, b child) int {
+	slices.SortStableFunc(s.children, func(a, b Child) int {
 		switch {
 		case a.priority > b.priority:
 			return -1
@@ -296,23 +288,78 @@ func (s *Slot) write() Action {
 	return s.do(writing, Action{Op: Write, Task: s.task, Outputs: s.outputs})
 }
 
-// advance goes on with the children, from the one in hand: step 2a before the outputs are written, step 4 after.
+// advance goes on with the children: step 2a before the outputs are written, step 4 after. One child after the other is asked
+// for to be kept; all else that is to be done about them is done at once.
 func (s *Slot) advance() Action {
-	if !s.written && !s.mayKeep() {
-		return s.write()
-	}
-	for ; s.at < len(s.children); s.at++ {
-		switch c := &s.children[s.at]; {
-		case c.step == open:
-			return s.do(asking, Action{Op: Ready, Task: c.task, By: s.task})
-		case c.step == due && s.written:
-			return s.send(c)
+	if s.mayKeep() {
+		if s.written && !s.asked {
+			s.asked = true
+			if s.any(ask) {
+				return s.each(ask)
+			}
+		}
+		for ; s.at < len(s.children); s.at++ {
+			if a := s.children[s.at].begin(keep); a.Op != Idle {
+				return s.do(keeping, a)
+			}
 		}
 	}
-	if !s.written {
+	switch {
+	case !s.written:
 		return s.write()
+	case s.any(share):
+		return s.each(share)
 	}
 	return s.leave()
+}
+
+// any says whether there is something to do for an aim.
+func (s *Slot) any(aim aim) bool {
+	for i := range s.children {
+		if s.children[i].first(aim).Op != Idle {
+			return true
+		}
+	}
+	return false
+}
+
+// each has all children driven to an aim.
+func (s *Slot) each(aim aim) Action {
+	for i := range s.children {
+		s.children[i].aim = aim
+	}
+	return s.do(sharing, Action{Op: Each, Task: s.task, Children: s.children})
+}
+
+// shared is what came of Each: the first trouble of a child, or Done.
+func (s *Slot) shared() Result {
+	result := Result{}
+	for i := range s.children {
+		c := &s.children[i]
+		s.stop = s.stop || c.stop
+		if result.Outcome == Done {
+			result = c.trouble
+		}
+	}
+	return result
+}
+
+// nextOfChild goes on after an answer about the child in hand.
+func (s *Slot) nextOfChild(r Result) Action {
+	c := &s.children[s.at]
+	a := c.Next(r)
+	switch {
+	case a.Op == Claim && s.stop: // not to keep it
+		return s.advance()
+	case a.Op != Idle:
+		return s.do(keeping, a)
+	case c.step == kept && s.stop:
+		c.step = due
+	case c.step == kept:
+		s.kept = s.at
+	}
+	s.at++
+	return s.advance()
 }
 
 // leave is step 5.
@@ -324,70 +371,6 @@ func (s *Slot) leave() Action {
 		return s.do(flushing, Action{Op: Flush})
 	}
 	return s.do(leaving, Action{Op: Ack, Task: s.head})
-}
-
-func (s *Slot) send(c *child) Action {
-	return s.do(sending, Action{Op: Send, Task: c.task, Priority: c.priority})
-}
-
-// nextOfChild goes on after an answer about the child in hand.
-func (s *Slot) nextOfChild(o Outcome) Action {
-	c := &s.children[s.at]
-	switch s.state {
-	case asking:
-		if !yes(o) {
-			return s.past(c, open)
-		}
-		if s.mayKeep() {
-			return s.do(keeping, Action{Op: Claim, Task: c.task, By: s.task, Keep: true})
-		}
-		if !s.written {
-			return s.write()
-		}
-		return s.do(claiming, Action{Op: Claim, Task: c.task, By: s.task})
-	case claiming, keeping:
-		return s.claimed(c, o)
-	case rechecking:
-		if yes(o) {
-			return s.past(c, settled)
-		}
-		return s.ours(c)
-	case sending:
-		return s.past(c, settled)
-	}
-	panic("scheduler: Next on an idle Slot")
-}
-
-// claimed goes on after the Claim of a child.
-func (s *Slot) claimed(c *child, o Outcome) Action {
-	switch o {
-	case Other:
-		return s.past(c, settled)
-	case MineSent:
-		return s.do(rechecking, Action{Op: Exists, Task: c.task})
-	case Won, MineKept:
-		if s.state == keeping && !s.stop {
-			s.kept = s.at
-			return s.past(c, settled)
-		}
-		return s.ours(c)
-	}
-	panic("scheduler: a Claim is answered by Won, MineKept, MineSent or Other")
-}
-
-// ours is a child that must be sent: now, or after the outputs are written.
-func (s *Slot) ours(c *child) Action {
-	if s.written {
-		return s.send(c)
-	}
-	return s.past(c, due)
-}
-
-// past leaves the child in hand behind.
-func (s *Slot) past(c *child, step childStep) Action {
-	c.step = step
-	s.at++
-	return s.advance()
 }
 
 func yes(o Outcome) bool {

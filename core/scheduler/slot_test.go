@@ -34,23 +34,38 @@ func (g stored) NumReaders(x Tile) int64       { return int64(len(g.children[x.M
 func (g stored) Priority(t Task) int64         { return -int64(t.Stmt) } // low numbers first
 func (g stored) Temporary(x Tile) bool         { return g.temporary[x.Matrix] }
 
-// script drives a Slot: each line is an action as it must come, and the answer.
+// script drives a Slot: each line is an action as it must come, and the answer. The children of Each come one after the other.
 func script(t *testing.T, s *Slot, first int32, lines ...string) {
 	t.Helper()
 	answers := map[string]Result{
 		"done": {}, "yes": {Outcome: Yes}, "no": {Outcome: No}, "won": {Outcome: Won}, "kept": {Outcome: MineKept}, "sent": {Outcome: MineSent},
 		"other": {Outcome: Other}, "stopped": {Outcome: Stopped}, "failed": {Outcome: Failed, Err: errors.New("x")},
-		"retry": {Outcome: Retry, Err: errors.New("x")}, "yes, stop": {Outcome: Yes, Stop: true}, "done, stop": {Stop: true},
+		"retry": {Outcome: Retry, Err: errors.New("x")}, "yes, stop": {Outcome: Yes, Stop: true}, "won, stop": {Outcome: Won, Stop: true}, "done, stop": {Stop: true},
 	}
-	a := s.Receive(number(first))
-	for n, line := range lines {
-		want, answer, _ := strings.Cut(line, " → ")
+	n := 0
+	answer := func(a Action) Result {
+		require.Less(t, n, len(lines), "%v after the script", describe(a))
+		want, answer, _ := strings.Cut(lines[n], " → ")
 		require.Equal(t, want, describe(a), "line %d", n)
 		r, known := answers[answer]
 		require.True(t, known, "answer %q", answer)
-		a = s.Next(r)
+		n++
+		return r
 	}
-	require.Equal(t, Idle, a.Op, "%v after the script", describe(a))
+	for a := s.Receive(number(first)); a.Op != Idle; {
+		if a.Op != Each {
+			a = s.Next(answer(a))
+			continue
+		}
+		for k := range a.Children {
+			c := &a.Children[k]
+			for x := c.Begin(); x.Op != Idle; {
+				x = c.Next(answer(x))
+			}
+		}
+		a = s.Next(Result{})
+	}
+	require.Equal(t, len(lines), n, "what the script goes on with did not come")
 }
 
 func describe(a Action) string {
@@ -93,7 +108,7 @@ func TestWithoutChainingAllIsSent(t *testing.T) {
 func TestOneChildIsKeptTheOthersSent(t *testing.T) {
 	script(t, NewSlot(fork, Options{Chain: true}), 1,
 		"Exists 1 → no", "Read 1 → done", "Compute 1 → done", "Write 1 → done",
-		"Ready 2 → yes", "Claim 2 to keep → won", "Ready 3 → yes", "Claim 3 → won", "Send 3 → done",
+		"Ready 2 → yes", "Ready 3 → yes", "Claim 2 to keep → won", "Claim 3 → won", "Send 3 → done",
 		"Exists 2 → yes", "Ack 1 → done")
 }
 
@@ -107,7 +122,7 @@ func TestNotReadyIsAskedAgain(t *testing.T) {
 // TestRepeats: a message that comes again walks the same way by its own claims.
 func TestRepeats(t *testing.T) {
 	script(t, NewSlot(fork, Options{Chain: true}), 1,
-		"Exists 1 → yes", "Ready 2 → yes", "Claim 2 to keep → kept", "Ready 3 → yes", "Claim 3 → sent", "Exists 3 → yes",
+		"Exists 1 → yes", "Ready 2 → yes", "Ready 3 → yes", "Claim 2 to keep → kept", "Claim 3 → sent", "Exists 3 → yes",
 		"Exists 2 → yes", "Ack 1 → done")
 	script(t, NewSlot(fork, Options{}), 1,
 		"Exists 1 → yes", "Ready 2 → yes", "Claim 2 → kept", "Send 2 → done", "Ready 3 → yes", "Claim 3 → sent", "Exists 3 → no",
@@ -128,5 +143,18 @@ func TestTroubleEndsTheMessage(t *testing.T) {
 	script(t, s, 1, "Exists 1 → stopped", "Drop 1 → done")
 	script(t, s, 1, "Exists 1 → no", "Read 1 → retry", "Release 1 → done")
 	script(t, s, 1, "Exists 1 → no", "Read 1 → done", "Compute 1 → failed", "Fail 1 → done", "Drop 1 → done")
+	s = NewSlot(fork, Options{})
+	script(t, s, 1, "Exists 1 → yes", "Ready 2 → yes", "Claim 2 → retry", "Ready 3 → yes", "Claim 3 → won", "Send 3 → done", "Release 1 → done")
+	script(t, s, 1, "Exists 1 → yes", "Ready 2 → stopped", "Ready 3 → stopped", "Drop 1 → done")
 	require.Panics(t, func() { s.Receive(number(1)); s.Receive(number(1)) }, "two messages at once")
+}
+
+// TestStopBeforeAClaim: a Stop that comes with the answer to Ready has the child sent and not kept.
+func TestStopBeforeAClaim(t *testing.T) {
+	script(t, NewSlot(chain, Options{Chain: true, Retain: Results}), 1,
+		"Exists 1 → no", "Read 1 → done", "Compute 1 → done", "Ready 2 → yes, stop", "Write 1 → done", "Claim 2 → won", "Send 2 → done",
+		"Ack 1 → done")
+	script(t, NewSlot(chain, Options{Chain: true, Retain: Results}), 1,
+		"Exists 1 → no", "Read 1 → done", "Compute 1 → done", "Ready 2 → yes", "Claim 2 to keep → won, stop", "Write 1 → done", "Send 2 → done",
+		"Ack 1 → done")
 }

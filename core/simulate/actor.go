@@ -16,6 +16,7 @@ type actor struct {
 	idle     bool
 	since    time.Duration // when it fell idle
 	action   scheduler.Action
+	parts    []part // of Each: the children under way
 	delivery queue.Delivery
 	lapses   bool // the lease is not renewed any more
 
@@ -23,6 +24,12 @@ type actor struct {
 	fresh  map[Tile]uint64 // outputs of the task
 	memory map[Tile]uint64 // what only this chain has
 	behind []tileValue     // what the chain made and the store does not have yet
+}
+
+// part is one child of Each, and what it waits for.
+type part struct {
+	child  *scheduler.Child
+	action scheduler.Action
 }
 
 type tileValue struct {
@@ -61,6 +68,15 @@ func (w *world) begin(a *actor, action scheduler.Action) {
 	if action.Op == scheduler.Idle {
 		w.rest(a)
 		return
+	}
+	if action.Op == scheduler.Each {
+		a.parts = a.parts[:0]
+		for k := range action.Children {
+			c := &action.Children[k]
+			if x := c.Begin(); x.Op != scheduler.Idle {
+				a.parts = append(a.parts, part{c, x})
+			}
+		}
 	}
 	if action.Op == scheduler.Compute {
 		if a.worker.core != nil {
@@ -118,7 +134,7 @@ func (w *world) act(a *actor) {
 		w.crash(a.worker)
 		return
 	}
-	r := w.result(a)
+	r, done := w.perform(a)
 	if crash {
 		w.crash(a.worker)
 		return
@@ -126,22 +142,38 @@ func (w *world) act(a *actor) {
 	if len(a.behind) > 0 && w.rng.IntN(4) == 0 { // some of what is behind catches up
 		w.flush(a, 1)
 	}
+	if !done {
+		w.at(w.jitter(w.Latency/time.Duration(len(a.parts))), a)
+		return
+	}
 	w.begin(a, a.slot.Next(r))
 }
 
+// perform does an actor's action, or, of Each, what one child waits for: which one, chance decides.
+func (w *world) perform(a *actor) (r scheduler.Result, done bool) {
+	if a.action.Op != scheduler.Each {
+		return w.result(a, a.action), true
+	}
+	k := w.rng.IntN(len(a.parts))
+	p := &a.parts[k]
+	if p.action = p.child.Next(w.result(a, p.action)); p.action.Op == scheduler.Idle {
+		a.parts = append(a.parts[:k], a.parts[k+1:]...)
+	}
+	return scheduler.Result{}, len(a.parts) == 0
+}
+
 // result is what comes of an action, with the troubles that do not kill.
-func (w *world) result(a *actor) scheduler.Result {
+func (w *world) result(a *actor, x scheduler.Action) scheduler.Result {
 	r := scheduler.Result{Stop: a.delivery.Attempt > 1 || w.chance(w.Faults.Stop)} // a task that kills must not take chains along
-	op := a.action.Op
-	switch {
+	switch op := x.Op; {
 	case op == scheduler.Ack || op == scheduler.Drop || op == scheduler.Release || op == scheduler.Fail:
-		w.apply(a)
+		w.apply(a, x)
 	case w.report.failure != nil:
 		r.Outcome = scheduler.Stopped
 	case w.chance(w.Faults.Retry):
 		r.Outcome, r.Err = scheduler.Retry, errTransport
 	default:
-		r.Outcome, r.Err = w.apply(a)
+		r.Outcome, r.Err = w.apply(a, x)
 	}
 	return r
 }

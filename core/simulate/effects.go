@@ -12,9 +12,9 @@ import (
 var errTransport = errors.New("simulated transport failure")
 
 // apply does an action.
-func (w *world) apply(a *actor) (scheduler.Outcome, error) {
+func (w *world) apply(a *actor, x scheduler.Action) (scheduler.Outcome, error) {
 	ctx := context.Background()
-	switch x := a.action; x.Op {
+	switch x.Op {
 	case scheduler.Exists:
 		if x.Task == a.slot.Current() {
 			clear(a.fresh)
@@ -27,7 +27,7 @@ func (w *world) apply(a *actor) (scheduler.Outcome, error) {
 	case scheduler.Write:
 		w.put(a, x.Outputs)
 	case scheduler.Ready:
-		return answer(w.ready(a)), nil
+		return answer(w.ready(a, x.Task)), nil
 	case scheduler.Claim:
 		return w.claim(x), nil
 	case scheduler.Send:
@@ -70,8 +70,8 @@ func (w *world) exists(t Task) bool {
 	return true
 }
 
-func (w *world) ready(a *actor) bool {
-	for x := range w.p.Reads(a.action.Task) {
+func (w *world) ready(a *actor, t Task) bool {
+	for x := range w.p.Reads(t) {
 		if _, ok := a.fresh[x]; !ok && !w.there(x) {
 			return false
 		}
