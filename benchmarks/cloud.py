@@ -3,7 +3,8 @@
 A Cholesky factorisation by worker processes of one thread each over versitygw and ElasticMQ on this machine, against the local
 executor with two workers: the speed, requests and bytes a task against the least possible, what chains and the cache of tiles
 are worth, and what a task costs beside its kernel. The servers share the cores with the workers; their part of the processors
-is in the table. The table goes to benchmarks/results/DATE-cloud.md.
+is in the table. A product of large tiles, which leaves the servers little to do, shows what a second worker adds. The table goes
+to benchmarks/results/DATE-cloud.md.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Run:
     workers: int
     chains: bool = True
     cache: bool = True
+    retain: str = "all"
+    job: str = "cholesky"
 
 
 RUNS = [
@@ -48,7 +51,11 @@ RUNS = [
     Run("1 worker", 1),
     Run("2 workers, no chains", 2, chains=False),
     Run("2 workers, no cache", 2, cache=False),
+    Run("2 workers, results only", 2, retain="results"),
+    Run("1 worker, results only", 1, retain="results"),
 ]
+PRODUCTS = [Run("product, 1 worker", 1, job="matmul"), Run("product, 2 workers", 2, job="matmul")]
+JOBS = {"cholesky": lambda ex, a: ex.linalg.cholesky(a), "matmul": lambda _, a: a @ a}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,14 +87,14 @@ def touched(A: np.ndarray, tile: int) -> int:
     return -(-5 * (tasks + reads) * tile * tile * 8 >> 20) << 20
 
 
-def local(A: np.ndarray, tile: int) -> tuple[float, np.ndarray]:
+def local(A: np.ndarray, tile: int, job: str = "cholesky") -> tuple[float, np.ndarray]:
     """The local executor's seconds, and its result."""
     with npywren.local_executor(workers=2, progress=False) as ex:
         a = ex.matrix_init(A, block_shape=(tile, tile))
         warm_memory(touched(A, tile))
         began = time.monotonic()
-        L = ex.linalg.cholesky(a).persist()
-        return time.monotonic() - began, L.numpy()
+        X = JOBS[job](ex, a).persist()
+        return time.monotonic() - began, X.numpy()
 
 
 @contextlib.contextmanager
@@ -108,9 +115,9 @@ def elsewhere(run: Run, A: np.ndarray, tile: int, wanted: np.ndarray | None, hos
     with (
         cloudsite.Site(s3.url, sqs.url) as site,
         environment(site.environment()),
-        npywren.aws_executor(site.storage, site.name, progress=False) as ex,
+        npywren.aws_executor(site.storage, site.name, retain=run.retain, progress=False) as ex,
     ):
-        job = ex.submit(ex.linalg.cholesky(ex.matrix_init(A, block_shape=(tile, tile))))
+        job = ex.submit(JOBS[run.job](ex, ex.matrix_init(A, block_shape=(tile, tile))))
         if not run.chains:
             key = f".numpywren/jobs/{job.id}/job.json"
             manifest = json.loads(site.get(key))
@@ -139,6 +146,24 @@ def least(n: int, tile: int) -> tuple[int, int, int]:
     return tasks, blocks * (blocks + 1) // 2, tasks
 
 
+def row(name: str, here: float, m: Measured) -> str:
+    return (
+        f"| {name} | {m.seconds:.2f} | {here / m.seconds:.2f} | {m.report['kernel_seconds']:.1f} | {m.workers:.1f} "
+        f"| {m.servers['versitygw']:.1f} | {m.servers['elasticmq']:.1f} |"
+    )
+
+
+def second(one: Measured, two: Measured) -> str:
+    """What a second worker adds, and what there was to add."""
+    busy = (two.workers + sum(two.servers.values())) / two.seconds
+    most = one.seconds * (os.cpu_count() or 1) / (one.workers + sum(one.servers.values()))
+    return (
+        f"2 workers are {one.seconds / two.seconds:.2f} × 1 worker; as the work of 1 worker and its servers fills the processors, "
+        f"{most:.2f} × would be all. They and the servers keep {busy:.2f} of {os.cpu_count()} processors busy, the servers "
+        f"{sum(two.servers.values()) / two.seconds:.2f} of these."
+    )
+
+
 def table(n: int, tile: int, here: float, measured: dict[str, Measured], small: Measured, small_size: int) -> str:
     tasks, reads, writes = least(n, tile)
     size = tile * tile * 8
@@ -146,16 +171,13 @@ def table(n: int, tile: int, here: float, measured: dict[str, Measured], small: 
         f"# Cholesky {n}, tiles of {tile}, by workers elsewhere",
         "",
         f"The local executor with 2 workers takes {here:.2f} s. The servers share its 2 cores with the workers, of one thread",
-        "each; the last columns are processor-seconds. All tiles are retained. Every result has the local one's bits.",
+        "each; the last columns are processor-seconds. All tiles are retained, but where it says results only, as the local",
+        "executor does. Every result has the local one's bits.",
         "",
         "| run | s | × local | kernels, s | workers | versitygw | ElasticMQ |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, m in measured.items():
-        lines.append(
-            f"| {name} | {m.seconds:.2f} | {here / m.seconds:.2f} | {m.report['kernel_seconds']:.1f} | {m.workers:.1f} "
-            f"| {m.servers['versitygw']:.1f} | {m.servers['elasticmq']:.1f} |"
-        )
+    lines += [row(name, here, m) for name, m in measured.items()]
     lines += [
         "",
         f"Requests a task, of {tasks} tasks. The least, when each input is read once and each output written once: "
@@ -182,14 +204,24 @@ def table(n: int, tile: int, here: float, measured: dict[str, Measured], small: 
         f"whose tiles are next to nothing to transfer), with its {requests:.1f} requests and with the worker's start.",
         "",
     ]
-    if {"1 worker", "2 workers"} <= measured.keys():
-        two, one = measured["2 workers"], measured["1 worker"]
-        busy = (two.workers + sum(two.servers.values())) / two.seconds
-        lines += [
-            f"2 workers are {one.seconds / two.seconds:.2f} × 1 worker. They and the servers keep {busy:.2f} of "
-            f"{os.cpu_count()} processors busy, the servers {sum(two.servers.values()) / two.seconds:.2f} of these.",
-            "",
-        ]
+    lines += [second(measured["1 worker"], measured["2 workers"]), ""]
+    more = "With results only, " + second(measured["1 worker, results only"], measured["2 workers, results only"])
+    return "\n".join([*lines, more, ""])
+
+
+def products(n: int, tile: int, here: float, measured: dict[str, Measured]) -> str:
+    lines = [
+        f"# Product {n}, tiles of {tile}, by workers elsewhere",
+        "",
+        f"The local executor with 2 workers takes {here:.2f} s.",
+        "",
+        "| run | s | × local | kernels, s | workers | versitygw | ElasticMQ |",
+        "|---|---|---|---|---|---|---|",
+        *[row(name, here, m) for name, m in measured.items()],
+        "",
+        second(*measured.values()),
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -216,7 +248,13 @@ def main() -> int:
         for run in RUNS:
             measured[run.name] = elsewhere(run, A, tile, wanted, hosts)
             print(f"{run.name}: {measured[run.name].seconds:.2f} s", flush=True)
-    text = table(n, tile, here, measured, small, small_size)
+        large = 2 * tile
+        here_product, wanted = local(A, large, "matmul")
+        times = {}
+        for run in PRODUCTS:
+            times[run.name] = elsewhere(run, A, large, wanted, hosts)
+            print(f"{run.name}: {times[run.name].seconds:.2f} s", flush=True)
+    text = table(n, tile, here, measured, small, small_size) + "\n" + products(n, large, here_product, times)
     options.output.mkdir(parents=True, exist_ok=True)
     name = time.strftime("%Y-%m-%d") + ("-quick" if options.quick else "")
     (options.output / f"{name}-cloud.md").write_text(text)

@@ -22,6 +22,7 @@ type Watching struct {
 const (
 	firstPause = 20 * time.Millisecond
 	lastPause  = time.Second
+	lateShare  = 32              // the end of a job is seen late by one part of its time at most
 	beatPause  = 2 * time.Second // between looks at heartbeats and the queue
 	listShare  = 20              // of the time, listing the outputs takes one part at most
 	deadEvery  = 5 * time.Second
@@ -55,8 +56,10 @@ func (j *Job) Watch(ctx context.Context, w Watching) error {
 		w.Patience = patience
 	}
 	f := &watcher{Job: j, Watching: w, alive: time.Now()}
-	well := time.Now() // when the store and the queue last answered
-	for pause := firstPause; ; pause = min(lastPause, pause*3/2) {
+	began := time.Now()
+	well := began // when the store and the queue last answered
+	for {
+		pause := min(lastPause, max(firstPause, time.Since(began)/lateShare))
 		end, err := f.step(ctx, pause)
 		switch {
 		case err == nil && end != nil:
