@@ -25,7 +25,7 @@ GOFILES  = $(shell find capi core worker benchmarks -name '*.go' -not -path '*/t
 PYFILES := $(wildcard setup.py tools python tests examples benchmarks)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build/installed.stamp $(VENV)/demo.stamp ## build, install and run both examples
 	$(PY) examples/nearest_neighbor.py
@@ -36,6 +36,7 @@ test: lint go-test py-test ## everything below that says whether the tree is rig
 lint: openblas $(VENV)/lint.stamp ## gofmt, go vet, staticcheck, ruff, mypy --strict
 	@unformatted="$$(gofmt -l $(GOFILES))"; [[ -z $$unformatted ]] || { echo "gofmt (make fmt mends it): $$unformatted"; exit 1; }
 	$(GO) vet ./...
+	CGO_ENABLED=0 GOARCH=arm64 go vet -tags purego $$(go list ./core/... ./worker/...) # what is of x86 alone is guarded
 	$(GO) run $(STATICCHECK) ./...
 	$(VENV)/bin/ruff check $(PYFILES)
 	$(VENV)/bin/ruff format --check $(PYFILES)
@@ -55,6 +56,9 @@ py-test: build/installed.stamp servers ## pytest on the installed wheel, and the
 
 wheel: build/wheel.stamp ## build dist/numpywren-*.whl
 	@ls -l dist/*.whl
+
+worker-arm64: $(VENV)/cross.stamp ## build dist/numpywren-worker-arm64.zip, for functions on arm64
+	$(PY) tools/armworker.py dist/numpywren-worker-arm64.zip
 
 servers: build/servers.stamp ## install the S3, SQS and AWS servers of the tests into a cache outside the checkout
 
@@ -111,4 +115,4 @@ build/installed.stamp: build/wheel.stamp
 	$(PY) -m pip install -q --force-reinstall --no-deps dist/*.whl
 	@touch $@
 
-.PHONY: help demo test lint fmt go-test py-test wheel servers openblas bench fuzz soak clean
+.PHONY: help demo test lint fmt go-test py-test wheel worker-arm64 servers openblas bench fuzz soak clean

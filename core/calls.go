@@ -39,7 +39,7 @@ type caller interface {
 func (e *Executor) openCalls() {
 	e.sidecars = newPool(e.cfg.Python, filepath.Join(e.scratch.dir, "python"), e.cfg.Workers)
 	if e.fleet != nil {
-		e.calls = fleet.NewCaller(e.fleet, e.crew())
+		e.calls = fleet.NewCaller(e.fleet, e.crew(), e.cfg.Budget)
 		e.blocks = pywren.NewBlocks(e.fleet.Store, e.sidecars)
 		return
 	}
@@ -48,8 +48,18 @@ func (e *Executor) openCalls() {
 	e.blocks = pywren.NewBlocks(store, e.sidecars)
 }
 
+// Where Lambda has a function's layers, and in them the interpreter and its packages.
+const (
+	layerPython   = "/opt/bin/python3"
+	layerPackages = "/opt/python"
+)
+
 // newPool makes the processes of the user's functions; so many are kept without work.
 func newPool(python, dir string, idle int) *sidecar.Pool {
+	onLambda := os.Getenv("AWS_LAMBDA_RUNTIME_API") != ""
+	if _, err := os.Stat(layerPython); python == "" && onLambda && err == nil {
+		python = layerPython
+	}
 	if python == "" {
 		python = "python3"
 	}
@@ -59,8 +69,8 @@ func newPool(python, dir string, idle int) *sidecar.Pool {
 			env = append(env, name+"=1")
 		}
 	}
-	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" && os.Getenv("PYTHONPATH") == "" {
-		env = append(env, "PYTHONPATH=/opt/python") // where a layer has its packages
+	if onLambda && os.Getenv("PYTHONPATH") == "" {
+		env = append(env, "PYTHONPATH="+layerPackages)
 	}
 	return sidecar.NewPool(sidecar.Options{Command: []string{python, "-m", "numpywren._sidecar"}, Env: env, Dir: dir, Idle: idle})
 }

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -149,7 +148,7 @@ func (e *Executor) follow(ctx context.Context, j *Job, job *fleet.Job) error {
 		if l.State != fleet.Running {
 			return nil
 		}
-		if err := e.withinBudget(ctx, job, l); err != nil {
+		if err := job.Within(ctx, e.cfg.Budget, l); err != nil {
 			return err
 		}
 		return crew.Adjust(ctx, l)
@@ -255,16 +254,4 @@ func (e *Executor) dispatch(ctx context.Context, nodes []*expr.Node, wanted map[
 		return "", err
 	}
 	return job.ID(), nil
-}
-
-// withinBudget pauses a job that has spent its money.
-func (e *Executor) withinBudget(ctx context.Context, job *fleet.Job, l *fleet.Look) error {
-	if e.cfg.Budget <= 0 {
-		return nil
-	}
-	spent := l.Report().Dollars
-	if spent < e.cfg.Budget {
-		return nil
-	}
-	return job.Pause(ctx, fmt.Sprintf("it has cost about $%.4g of a budget of $%.4g: resume() goes on, with a larger budget", spent, e.cfg.Budget))
 }

@@ -31,7 +31,7 @@ type Config struct {
 	MaxWorkers   int     `json:"max_workers,omitempty"`   // that are invoked at once
 	WorkerMemory int64   `json:"worker_memory,omitempty"` // bytes of tiles in the memory of each worker, where it is known
 	Factor       float64 `json:"factor,omitempty"`        // workers wanted for each worker's worth of tasks that are ready
-	Budget       float64 `json:"budget,omitempty"`        // dollars, after which a job pauses; 0: no limit
+	Budget       float64 `json:"budget,omitempty"`        // dollars, after which a job pauses, and all calls together end; 0: no limit
 }
 
 const (

@@ -138,16 +138,23 @@ func (e *Executor) open() error {
 	return nil
 }
 
-// Describe is the configuration in force and the memory in use, as JSON.
+// Describe is the configuration in force, the memory in use, and what calls elsewhere took, as JSON.
 func (e *Executor) Describe() string {
 	resident, spilled, loaded := e.space.Usage()
+	var calls *fleet.Spending
+	if c, far := e.calls.(*fleet.Caller); far {
+		s := c.Spending()
+		calls = &s
+	}
 	text, _ := json.Marshal(struct {
 		Config
 		MemoryUsed   int64 `json:"memory_used"`
 		BytesSpilled int64 `json:"bytes_spilled"`
 		BytesLoaded  int64 `json:"bytes_loaded"`
 		ScratchUsed  int64 `json:"scratch_used"`
-	}{e.cfg, resident, spilled, loaded, folderSize(e.scratch.dir)})
+
+		Calls *fleet.Spending `json:"calls,omitempty"`
+	}{e.cfg, resident, spilled, loaded, folderSize(e.scratch.dir), calls})
 	return string(text)
 }
 

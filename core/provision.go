@@ -178,7 +178,7 @@ func (p *provisioner) seen(ctx context.Context, j *Job, job *fleet.Job, l *fleet
 	if l.State != fleet.Running {
 		return nil
 	}
-	if err := p.e.withinBudget(ctx, job, l); err != nil {
+	if err := job.Within(ctx, p.e.cfg.Budget, l); err != nil {
 		return err
 	}
 	looks := []*fleet.Look{l}

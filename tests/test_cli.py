@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import platform
 import subprocess
 import sys
 import urllib.request
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
+ANOTHER = "x86_64" if platform.machine() == "aarch64" else "arm64"  # than the installed worker's
 
 
 def _servers():
@@ -84,6 +86,7 @@ def test_life(aws: dict[str, str], tmp_path: pathlib.Path) -> None:
         (["check", "--name", "jobs", "--storage", "/tmp"], "s3://bucket/prefix is wanted"),
         (["deploy", "--name", "jobs", "--storage", "s3://abc/d", "--worker", "/nowhere"], "worker is '/nowhere'"),
         (["deploy", "--name", "jobs", "--storage", "s3://abc/d", "--worker", "/", "--memory", "1"], "memory is 1 MB"),
+        (["deploy", "--name", "jobs", "--storage", "s3://abc/d", "--arch", ANOTHER], f"the one for {ANOTHER} with --worker"),
         (["check", "--name", "jobs", "--storage", "s3://abc/d", "--profile", "none"], "no profile [none]"),
     ],
 )

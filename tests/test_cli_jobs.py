@@ -437,6 +437,36 @@ def test_provision(deployment, functions, run, spd):
     assert missing.status == 1 and "there is no Lambda function none" in missing.err
 
 
+def test_provision_with_a_budget(deployment, functions, run, spd):
+    """Each job is paused when it has cost that much, over all its runs, and goes on with more."""
+    A = spd(720)
+    with deployment.executor() as e:
+        job = e.submit(e.linalg.cholesky(e.matrix_init(A, block_shape=(40, 40))), name="L").id
+    provision = ["provision", *deployment.place, "--function", "jobs", "--workers", "1", "--budget"]
+    paused = re.compile(
+        rf"job {job} \(L\) is over: paused, it has cost about \$\S+ of a budget of \$1e-06: "
+        r"resume\(\) goes on, with a larger budget\n"
+    )
+    done = run(*provision, "1e-6")
+    assert (done.status, done.err) == (0, "")
+    assert paused.search(done.out), done.out
+    status = json.loads(run("status", job, *deployment.place, "--json").out)
+    assert status["state"] == "paused"
+    assert 0 < status["done"] < status["total"]
+    waited = run("wait", job, *deployment.place)
+    assert waited.status == 1 and "the job is paused: it has cost about $" in waited.err
+
+    assert run("resume", job, *deployment.place).status == 0
+    done = run(*provision, "1e-6")
+    assert paused.search(done.out), "the money of the first run is not there again"
+    assert run("resume", job, *deployment.place).status == 0
+    done = run(*provision, "100")
+    assert f"job {job} (L) is over: done\n" in done.out, done
+    with deployment.executor() as e:
+        L = e.open("L").numpy()
+    np.testing.assert_allclose(L @ L.T, A, atol=1e-10)
+
+
 def test_provision_is_refused_at_first(deployment, functions, run):
     """What keeps workers from being started is told, and waited for."""
     with deployment.executor() as e:

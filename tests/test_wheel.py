@@ -14,6 +14,9 @@ import pytest
 WHEELS = sorted(pathlib.Path(__file__).parent.parent.glob("dist/numpywren-*.whl"))
 
 
+ARM = pathlib.Path(__file__).parent.parent / "dist" / "numpywren-worker-arm64.zip"
+
+
 @pytest.fixture(scope="module")
 def wheel():
     if not WHEELS:
@@ -48,3 +51,27 @@ def test_auditwheel(wheel):
     said = " ".join(done.stdout.split())
     platform = wheel.stem.split("-")[-1]
     assert f'"{platform}"' in said, said
+
+
+@pytest.mark.skipif(not ARM.exists(), reason="dist/ has no worker for arm64: make worker-arm64 builds it")
+def test_worker_for_arm64(tmp_path):
+    """What Lambda's provided.al2023 on arm64 can run: glibc 2.34, and nothing else beside it."""
+    elffile = pytest.importorskip("elftools.elf.elffile")  # auditwheel needs it too
+    assert ARM.stat().st_size <= 50 << 20
+    with zipfile.ZipFile(ARM) as content:
+        assert set(content.namelist()) == {"bootstrap", "libnpw_openblas.so", "THIRD-PARTY-NOTICES.txt"}
+        assert content.getinfo("bootstrap").external_attr >> 16 & 0o777 == 0o755
+        content.extractall(tmp_path)
+    for name, beside in (("bootstrap", {"libnpw_openblas.so"}), ("libnpw_openblas.so", set())):
+        with (tmp_path / name).open("rb") as file:
+            program = elffile.ELFFile(file)
+            assert program.get_machine_arch() == "AArch64"
+            tags = list(program.get_section_by_name(".dynamic").iter_tags())
+            needed = {tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"}
+            assert needed - beside <= {"libc.so.6", "libm.so.6", "libpthread.so.0", "libresolv.so.2", "libdl.so.2"}
+            assert beside <= needed
+            if beside:
+                assert [tag.runpath for tag in tags if tag.entry.d_tag == "DT_RUNPATH"] == ["$ORIGIN"]
+            wanted = [v.name for _, versions in program.get_section_by_name(".gnu.version_r").iter_versions() for v in versions]
+            found = [re.fullmatch(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?", version) for version in wanted]
+            assert max((int(m[1]), int(m[2])) for m in found if m) <= (2, 34)

@@ -27,11 +27,11 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     }
 
 
-def go(*arguments: str) -> None:
-    """Runs go in the current directory; a failure ends the program with go's own message above it."""
+def go(*arguments: str, **variables: str) -> None:
+    """Runs go in the current directory, with more variables; a failure ends the program with go's own message above it."""
     if shutil.which("go") is None:
         raise SystemExit(MISSING)
-    if status := subprocess.run(["go", *arguments], env=environment(), check=False).returncode:
+    if status := subprocess.run(["go", *arguments], env=environment(os.environ | variables), check=False).returncode:
         raise SystemExit(status)
 
 

@@ -22,8 +22,9 @@ OLD, NEW = b"scipy_", b"npw_"
 INSTALL = f"pip install 'scipy-openblas32>=0.3.34,<0.3.35' 'patchelf>=0.17' (for this Python: {sys.executable})"
 
 
-def main(out: pathlib.Path) -> None:
-    source, patchelf = find_library(), find_patchelf()
+def main(out: pathlib.Path, source: pathlib.Path | None = None) -> None:
+    """Makes the engine of this machine, or of that which `source` is for, the library as PyPI has it."""
+    source, patchelf = source or find_library(), find_patchelf()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         library, renames = pathlib.Path(scratch, TARGET), pathlib.Path(scratch, "renames")

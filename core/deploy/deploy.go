@@ -32,8 +32,8 @@ type Deployment struct {
 	Function    string            `json:"function"`     // empty: Name
 	Role        string            `json:"role"`         // empty: Name-worker
 	Memory      int               `json:"memory"`       // MB; 0: 3008, which every account allows
-	Arch        string            `json:"arch"`         // x86_64, the default, or arm64
-	Worker      string            `json:"worker"`       // the worker's program, or a folder with it as bootstrap and what it loads
+	Arch        string            `json:"arch"`         // x86_64 or arm64; empty: what the worker is for
+	Worker      string            `json:"worker"`       // the worker's program, or a zip or a folder with it as bootstrap and what it loads
 	Layers      []string          `json:"layers"`       // ARNs
 	Environment map[string]string `json:"environment"`  // of the function, besides ours
 	EventSource bool              `json:"event_source"` // Lambda itself receives from the queues
@@ -50,6 +50,9 @@ const (
 	tag           = "numpywren"
 	policyName    = "numpywren"
 	maxZip        = 50 << 20
+
+	archX86 = "x86_64" // as Lambda calls them
+	archArm = "arm64"
 )
 
 var (
@@ -68,9 +71,6 @@ func (d Deployment) filled() (Deployment, error) {
 	if d.Memory == 0 {
 		d.Memory = defaultMemory
 	}
-	if d.Arch == "" {
-		d.Arch = "x86_64"
-	}
 	rest, ok := strings.CutPrefix(d.Storage, "s3://")
 	d.bucket, d.prefix, _ = strings.Cut(rest, "/")
 	d.prefix = strings.Trim(d.prefix, "/")
@@ -85,7 +85,7 @@ func (d Deployment) filled() (Deployment, error) {
 		return d, errs.New(errs.Value, "storage is %q: s3://bucket/prefix is wanted, the bucket in small letters", d.Storage)
 	case d.Memory < 128 || d.Memory > 10240:
 		return d, errs.New(errs.Value, "memory is %d MB: Lambda has 128 to 10240", d.Memory)
-	case d.Arch != "x86_64" && d.Arch != "arm64":
+	case d.Arch != "" && d.Arch != archX86 && d.Arch != archArm:
 		return d, errs.New(errs.Value, "arch is %q: x86_64 or arm64 are possible", d.Arch)
 	case d.Concurrency != 0 && (d.Concurrency < 2 || d.Concurrency > 1000):
 		return d, errs.New(errs.Value, "concurrency is %d: Lambda's event sources have 2 to 1000", d.Concurrency)
@@ -173,6 +173,9 @@ func Apply(ctx context.Context, d Deployment, dryRun bool, tell func(line string
 	}
 	code, err := zipOf(s.Worker)
 	if err != nil {
+		return err
+	}
+	if err := s.pick(code); err != nil {
 		return err
 	}
 	parts := []part{&bucket{session: s}, &queues{session: s}, &role{session: s}, &function{session: s, code: code}, &recursion{session: s}}

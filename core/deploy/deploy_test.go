@@ -1,7 +1,11 @@
 package deploy_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
+	"debug/elf"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -248,6 +252,56 @@ func TestBadSettings(t *testing.T) {
 		require.ErrorContains(t, err, words)
 		assert.Equal(t, errs.Value, errs.KindOf(err))
 	}
+}
+
+// program is the beginning of an ELF file for a machine.
+func program(machine elf.Machine) []byte {
+	head := make([]byte, 64)
+	copy(head, elf.ELFMAG)
+	binary.LittleEndian.PutUint16(head[18:], uint16(machine))
+	return head
+}
+
+// TestArch: the function runs on the processor that its program is for, and no other can be asked for.
+func TestArch(t *testing.T) {
+	cloud(t, "moto", "moto")
+	d := deployment(t)
+	x86, arm := program(elf.EM_X86_64), program(elf.EM_AARCH64)
+	put := func(content []byte) { require.NoError(t, os.WriteFile(d.Worker, content, 0o700)) }
+	refuses := func(words string) {
+		err := deploy.Apply(t.Context(), d, true, func(string) {})
+		require.ErrorContains(t, err, words)
+		assert.Equal(t, errs.Value, errs.KindOf(err))
+	}
+	put(x86)
+	assert.Contains(t, strings.Join(apply(t, d, true), "\n"), "create function "+d.Name+": x86_64,")
+	d.Arch = "arm64"
+	refuses(`arch is "arm64", and the worker ` + d.Worker + ` is a program for x86_64: pass the one for arm64 with --worker`)
+	put(arm)
+	d.Arch = "x86_64"
+	refuses(`is a program for arm64`)
+	d.Arch = ""
+	assert.Contains(t, strings.Join(apply(t, d, false), "\n"), "create function "+d.Name+": arm64,")
+	assert.NotContains(t, strings.Join(apply(t, d, true), "\n"), "update function "+d.Name+": its")
+	put(x86)
+	assert.Contains(t, apply(t, d, false), "update function "+d.Name+": its code")
+	put(program(elf.EM_RISCV))
+	refuses("EM_RISCV")
+
+	folder := filepath.Dir(d.Worker) // which has the program as bootstrap, as the zip has
+	zipped := filepath.Join(t.TempDir(), "worker.zip")
+	put(arm)
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	require.NoError(t, w.AddFS(os.DirFS(folder)))
+	require.NoError(t, w.Close())
+	require.NoError(t, os.WriteFile(zipped, out.Bytes(), 0o600))
+	for _, d.Worker = range []string{folder, zipped} {
+		assert.Contains(t, apply(t, d, false), "update function "+d.Name+": its code")
+	}
+	require.NoError(t, os.WriteFile(zipped, []byte("no zip"), 0o600))
+	refuses("it is no zip")
+	remove(t, d, true, false)
 }
 
 func TestNoWorker(t *testing.T) {

@@ -96,7 +96,7 @@ type ground struct {
 func newGround(t *testing.T, d blob.Driver) *ground {
 	t.Helper()
 	g := &ground{t: t, d: &Deployment{Store: blob.New(d), Queue: queue.NewMemory(queue.MemoryOptions{Lease: shortLease, MaxReceive: 8}), Version: "test"}}
-	g.c = NewCaller(g.d, nil)
+	g.c = NewCaller(g.d, nil, 0)
 	t.Cleanup(g.c.Close)
 	for _, word := range words {
 		require.NoError(t, g.c.PutFunction(word+"-00", pywren.Body{[]byte(word)}))
@@ -500,6 +500,32 @@ func TestSummon(t *testing.T) {
 		require.Equal(t, x.launched, n.Load(), "%+v", x)
 	}
 	require.NoError(t, (*Crew)(nil).Summon(context.Background(), 1, 0))
+}
+
+// TestAdjust: workers for what waits, beside those that are heard of; one that was launched is not counted twice, nor not at all.
+func TestAdjust(t *testing.T) {
+	launched := 0
+	c := &Crew{Launch: func(context.Context) error { launched++; return nil }, Max: 3, Slots: 1}
+	adjust := func(ages ...time.Duration) {
+		l := &Look{Queue: queue.Count{Visible: 100}}
+		for k, age := range ages {
+			l.beats = append(l.beats, Beat{Worker: fmt.Sprint(k), At: time.Now(), Began: time.Now().Add(-age)})
+		}
+		require.NoError(t, c.Adjust(context.Background(), l, l))
+	}
+	adjust()
+	require.Equal(t, 3, launched, "up to the bound")
+	adjust(time.Second, 2*time.Second)
+	require.Equal(t, 3, launched, "two were heard of, the third is on its way")
+	for k := range c.launched {
+		c.launched[k] = time.Now().Add(-2 * starting)
+	}
+	adjust(2*starting, starting-time.Second, time.Second)
+	require.Equal(t, 3, launched, "all were heard of, whenever they began")
+	adjust(2*starting, starting-time.Second)
+	require.Equal(t, 4, launched, "one left")
+	adjust(2*starting, 2*starting)
+	require.Equal(t, 4, launched, "its successor is on its way")
 }
 
 func TestOrdersOfCalls(t *testing.T) {

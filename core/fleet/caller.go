@@ -21,7 +21,8 @@ import (
 type Caller struct {
 	d      *Deployment
 	crew   *Crew
-	prefix string // of its batches, unlike that of every other Caller
+	budget float64 // dollars, for all calls together; 0: no limit
+	prefix string  // of its batches, unlike that of every other Caller
 	ctx    context.Context
 	cancel context.CancelFunc
 	active sync.WaitGroup // goroutines
@@ -35,6 +36,7 @@ type Caller struct {
 	current   *batch             // takes new calls; nil: there is none
 	calls     map[int64]*farCall // not forgotten
 	pending   int
+	seconds   float64             // that calls ran which ended
 	sent      int64               // messages since the queue was last looked at
 	functions map[string]struct{} // known to be in the store
 	ended     []pywren.Ended      // of which Ended has not told yet
@@ -59,7 +61,8 @@ type batch struct {
 type farCall struct {
 	id    int64
 	batch *batch
-	n     int64 // in the batch
+	n     int64     // in the batch
+	seen  time.Time // to run; the zero time before that, and when nobody looks
 }
 
 func (x *farCall) key() string { return x.batch.name + "/" + strconv.FormatInt(x.n, 10) }
@@ -69,11 +72,12 @@ const (
 	puts      = 32   // requests under way at once, for calls
 )
 
-// NewCaller makes a Caller; crew, which may be nil, starts workers while calls have not ended. Close gives it back.
-func NewCaller(d *Deployment, crew *Crew) *Caller {
+// NewCaller makes a Caller; crew, which may be nil, starts workers while calls have not ended. When the calls have cost the budget,
+// in dollars, they end; 0 is no limit. Close gives it back.
+func NewCaller(d *Deployment, crew *Crew, budget float64) *Caller {
 	var id [8]byte
 	_, _ = rand.Read(id[:])
-	c := &Caller{d: d, crew: crew, prefix: hex.EncodeToString(id[:]) + "-", batches: map[string]*batch{}, calls: map[int64]*farCall{},
+	c := &Caller{d: d, crew: crew, budget: budget, prefix: hex.EncodeToString(id[:]) + "-", batches: map[string]*batch{}, calls: map[int64]*farCall{},
 		functions: map[string]struct{}{}, news: make(chan struct{}, 1), awake: make(chan struct{}, 1)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
@@ -95,6 +99,7 @@ func (c *Caller) Start(call pywren.Call, pickles []pywren.Body) (int64, error) {
 	c.mu.Lock()
 	_, known := c.functions[call.Function]
 	first, closed := c.last+1, c.closed
+	overspent := c.overspent()
 	c.mu.Unlock()
 	switch {
 	case closed:
@@ -103,6 +108,8 @@ func (c *Caller) Start(call pywren.Call, pickles []pywren.Body) (int64, error) {
 		return 0, errs.New(errs.Key, "there is no function %q: it is to be put first", call.Function)
 	case len(pickles) == 0:
 		return first, nil
+	case overspent != nil:
+		return 0, overspent
 	}
 	made, err := c.number(len(pickles))
 	if err == nil {
@@ -216,6 +223,11 @@ func (c *Caller) leave(x *farCall) {
 // tell notes that a call ended, under the lock. It is forgotten, unless its result is kept.
 func (c *Caller) tell(x *farCall, e pywren.Ended) {
 	e.ID = x.id
+	if e.Seconds > 0 {
+		c.seconds += e.Seconds
+	} else {
+		c.seconds += x.ran()
+	}
 	if e.Kept {
 		delete(x.batch.pending, x.n)
 		x.batch.kept[x.n] = struct{}{}

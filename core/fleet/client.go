@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"numpywren/core/blob"
@@ -23,6 +24,10 @@ type Job struct {
 	manifest *Manifest
 	run      runID
 	expected []expected
+
+	mu     sync.Mutex
+	billed int     // runs before this one whose cost is known
+	bill   float64 // of those, in dollars
 }
 
 // expected is how many tiles an output has when it is whole.

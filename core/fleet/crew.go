@@ -35,17 +35,24 @@ func (c *Crew) Adjust(ctx context.Context, looks ...*Look) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.expire()
-	settled := map[string]bool{} // one worker may work for several jobs
+	heard := map[string]time.Time{} // since when, of each worker: one may work for several jobs
 	for _, l := range looks {
 		for _, b := range l.beats {
-			if !b.Left && time.Since(b.At) < lately && time.Since(b.Began) > starting {
-				settled[b.Worker] = true
+			if first, known := heard[b.Worker]; !b.Left && time.Since(b.At) < lately && (!known || b.Began.Before(first)) {
+				heard[b.Worker] = b.Began
 			}
 		}
 	}
+	young := 0 // those among the launches, unless a launch was forgotten before its worker is old
+	for _, began := range heard {
+		if time.Since(began) < starting {
+			young++
+		}
+	}
+	there := len(heard) - young + max(len(c.launched), young)
 	q := looks[0].Queue // of the deployment
 	d := scheduler.Demand{Queued: q.Visible, InFlight: q.InFlight, Width: max(1, c.Slots), Factor: c.Factor, Max: c.limit()}
-	return c.start(ctx, scheduler.Wanted(d)-len(c.launched)-len(settled))
+	return c.start(ctx, scheduler.Wanted(d)-there)
 }
 
 // Summon launches workers for messages that wait, where nothing is heard of workers: those that hold messages are there, and so are

@@ -104,14 +104,7 @@ func (c *Caller) lookAgainAndAgain() error {
 
 // look asks the store which calls ended, n of them, and how many have not.
 func (c *Caller) look() (n, left int, err error) {
-	c.mu.Lock()
-	var names []string
-	for name, b := range c.batches {
-		if len(b.pending) > 0 {
-			names = append(names, name)
-		}
-	}
-	c.mu.Unlock()
+	names := c.waited()
 	found := make([][]string, len(names))
 	err = inParallel(len(names), puts, func(k int) error {
 		for id, err := range pywren.ListEnded(c.ctx, c.d.Store, names[k]) {
@@ -129,10 +122,23 @@ func (c *Caller) look() (n, left int, err error) {
 		}
 		n += len(ended)
 	}
+	c.audit()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clean()
 	return n, c.pending, err
+}
+
+// waited are the batches of calls that have not ended.
+func (c *Caller) waited() (names []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, b := range c.batches {
+		if len(b.pending) > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // sort gives those of the ids whose calls have not been told of. Results that nobody waits for are deleted: a worker wrote them after
@@ -178,9 +184,12 @@ func (c *Caller) gather(ended []*farCall) error {
 	})
 }
 
-// glance looks at the queue: workers are started for what waits there, and calls whose messages were lost are sent again. alive is
-// when there last was a message; it gives the new one.
+// glance looks at what runs, and at the queue: workers are started for what waits there, and calls whose messages were lost are sent
+// again. alive is when there last was a message; it gives the new one.
 func (c *Caller) glance(alive time.Time) (time.Time, error) {
+	if err := c.clock(); err != nil {
+		return alive, err
+	}
 	n, err := c.d.Queue.Len(c.ctx)
 	if err != nil {
 		return alive, err

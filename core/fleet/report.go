@@ -28,6 +28,12 @@ var priceList = sync.OnceValue(func() (p prices) {
 	return p
 })
 
+// bill is what a cloud would ask for.
+func (p prices) bill(coreSeconds float64, t Traffic, received, sent int64) float64 {
+	return coreSeconds*p.GBCore*p.GBSecond + float64(t.Puts+t.Lists)/1000*p.Put1000 + float64(t.Gets+t.Stats)/1000*p.Get1000 +
+		float64(2*received+sent)/1e6*p.SQS
+}
+
 // Report is what a run of a job took so far.
 type Report struct {
 	ID          string  `json:"id"`
@@ -65,8 +71,6 @@ func (l *Look) Report() Report {
 	}
 	p := priceList()
 	r.PricesAsOf = p.AsOf
-	r.Dollars = r.CoreSeconds*p.GBCore*p.GBSecond +
-		float64(r.Traffic.Puts+r.Traffic.Lists)/1000*p.Put1000 + float64(r.Traffic.Gets+r.Traffic.Stats)/1000*p.Get1000 +
-		float64(2*r.Received+r.Sent)/1e6*p.SQS
+	r.Dollars = p.bill(r.CoreSeconds, r.Traffic, r.Received, r.Sent)
 	return r
 }

@@ -50,11 +50,19 @@ func PutBatch(ctx context.Context, s *blob.Store, batch string, b Batch) error {
 	return s.PutBytes(ctx, batches+batch, text, blob.PutOptions{})
 }
 
-// ListEnded yields the ids of a batch's calls that have a result.
+// ListEnded yields the ids of a batch's calls that have a result, ListRunning of those that a worker noted that it runs.
 func ListEnded(ctx context.Context, s *blob.Store, batch string) iter.Seq2[string, error] {
+	return list(ctx, s, results, batch)
+}
+
+func ListRunning(ctx context.Context, s *blob.Store, batch string) iter.Seq2[string, error] {
+	return list(ctx, s, running, batch)
+}
+
+func list(ctx context.Context, s *blob.Store, folder, batch string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for key, err := range s.List(ctx, results+batch+"/") {
-			if !yield(strings.TrimPrefix(key, results), err) {
+		for key, err := range s.List(ctx, folder+batch+"/") {
+			if !yield(strings.TrimPrefix(key, folder), err) {
 				return
 			}
 		}

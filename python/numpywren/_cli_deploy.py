@@ -22,9 +22,11 @@ def add(commands: Commands) -> None:
         example="numpywren deploy --name jobs --storage s3://my-bucket/numpywren --region eu-west-1 --dry-run",
     )
     _where(deploy)
-    deploy.add_argument("--worker", metavar="PATH", help="the worker's program, or a folder with it as bootstrap")
+    deploy.add_argument("--worker", metavar="PATH", help="the worker's program, or a zip or a folder with it as bootstrap")
     deploy.add_argument("--memory", type=int, metavar="MB", help="of a function; by default 3008")
-    deploy.add_argument("--arch", choices=["x86_64", "arm64"], help="of the worker's program; by default x86_64")
+    deploy.add_argument(
+        *("--arch", "--architecture"), choices=["x86_64", "arm64"], help="of the function; by default what the worker is for"
+    )
     deploy.add_argument("--layer", action="append", metavar="ARN", help="a layer of the function; may be repeated")
     deploy.add_argument("--event-source", action="store_true", help="let Lambda itself receive from the queues")
     deploy.add_argument("--concurrency", type=int, metavar="N", help="with --event-source, functions at a time for each queue")

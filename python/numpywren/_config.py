@@ -38,7 +38,7 @@ class Config:
         region: of AWS; by default as AWS's own tools find it.
         worker_memory: bytes of tiles in the memory of each worker, where it is known.
         factor: workers wanted for each worker's worth of tasks that are ready; by default 1.
-        budget: dollars, after which a job pauses; by default there is no limit.
+        budget: dollars, after which a job pauses, and calls fail; by default there is no limit.
     """
 
     workers: int | None = None

@@ -76,7 +76,7 @@ class Executor(Functions):
         self.close()
 
     def describe(self) -> dict[str, Any]:
-        """The settings in force, and memory and disk in use."""
+        """The settings in force, memory and disk in use, and what calls of functions on workers elsewhere took."""
         described: dict[str, Any] = _abi.call_json("npw_describe", self._use())
         return described
 
@@ -435,7 +435,7 @@ def aws_executor(
         worker_memory: bytes of tiles in each worker, to refuse early what cannot fit.
         pipeline_width: tasks in hand of a worker.
         factor: workers wanted for each worker's worth of tasks that are ready.
-        budget: dollars, after which a job pauses.
+        budget: dollars, after which a job pauses; of calls, after which all that have not ended fail.
         scratch: the directory for tiles that do not fit in this process's memory.
         progress: whether calls of more than a second show a progress bar.
     """
