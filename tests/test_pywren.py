@@ -719,7 +719,7 @@ def test_errors_name_the_task_and_the_tile(pwex):
     assert __file__ in str(e.value.__cause__)
     for wrong, says in (
         (lambda x: x[:1], r"made a block of shape \(1, 3\) of one of shape \(3, 3\)"),
-        (lambda x: x * 1j, "made a block of complex128, and map_blocks was told, or found, float64"),
+        (lambda x: x * 1j, "made a block of complex128, where float64 was said, or found"),
         (lambda x: os._exit(7), "the Python process ended with exit status 7 while it ran"),
         (lambda x: "text", "made a block of shape"),
     ):
