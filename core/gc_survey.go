@@ -87,6 +87,9 @@ func placeOf(key string) (g garbage, rest string) {
 		g.folder = g.Place != key // what is said of a batch is one object
 		return g, ""
 	}
+	if _, ok := pywren.FunctionOf(key); ok {
+		return garbage{Place: key, Kind: kindFunction}, ""
+	}
 	if derived, ok := strings.CutPrefix(key, derivedPrefix); ok {
 		hash, rest, inside := strings.Cut(derived, "/")
 		if !inside || !hashName.MatchString(hash) {
@@ -145,6 +148,8 @@ func (c *collector) verdict(g *garbage) verdict {
 		return c.ofJob(g)
 	case kindCall:
 		return c.ofCall(g)
+	case kindFunction:
+		return c.ofFunction(g)
 	}
 	return c.ofMatrix(g)
 }
@@ -190,6 +195,21 @@ func (c *collector) ofCall(g *garbage) verdict {
 		return free
 	}
 	return stays
+}
+
+// ofFunction frees functions that nobody has any more.
+func (c *collector) ofFunction(g *garbage) verdict {
+	if c.now.Sub(g.newest) < max(c.keep, abandoned+2*pywren.Fresh) {
+		return stays
+	}
+	key, _ := pywren.FunctionOf(g.Place)
+	for _, s := range c.jobs {
+		if strings.Contains(s.Program, key) {
+			return stays
+		}
+	}
+	g.Why = "no client has it any more, and no job's program names it"
+	return free
 }
 
 // ofMatrix frees matrices that nobody needs.

@@ -247,13 +247,49 @@ func TestGCOfLeftovers(t *testing.T) {
 	}
 	a := collectGarbage(t, e, gcReal)
 	require.Equal(t, map[string][]string{
-		"part": {"X/c/.part-0123456789abcdef"}, "call": {".numpywren/calls/arguments/done", ".numpywren/calls/arguments/lost", ".numpywren/calls/results/done"},
+		"part": {"X/c/.part-0123456789abcdef"},
+		"call": {".numpywren/calls/arguments/done", ".numpywren/calls/arguments/lost", ".numpywren/calls/results/done"},
 	}, a.kinds())
 	require.EqualValues(t, 4, a.Objects)
 	require.EqualValues(t, 20, a.Bytes)
 	require.NoFileExists(t, filepath.Join(e.home(), "X/c/.part-0123456789abcdef"))
 	require.FileExists(t, filepath.Join(e.home(), "X/c/.part-fedcba9876543210"))
 	require.Empty(t, collectGarbage(t, e, gcDry).Items)
+}
+
+// TestGCOfFunctions: of functions those go that no client wrote again for so long that no call of them can be run any more, unless
+// a job's program names them, or somebody puts them while gc is at it.
+func TestGCOfFunctions(t *testing.T) {
+	e := farSession(t, t.TempDir())
+	const day = 24 * time.Hour
+	const root = ".numpywren/functions/"
+	for name, at := range map[string]time.Duration{"old-0123456789abcdef": 17 * day, "new-0123456789abcdef": 14 * day, "job-0123456789abcdef": 99 * day} {
+		putOld(t, e, root+name, at)
+	}
+	job, err := e.Dispatch([]*Array{apply(t, e, "map_blocks", map[string]any{"function": "job-0123456789abcdef"}, spd(10, 1).in(t, e, 5, 5))}, []string{"Y"})
+	require.NoError(t, finish(t, job, err))
+	gone := []string{root + "old-0123456789abcdef"}
+	require.Equal(t, gone, collectGarbage(t, e, `{"op": "gc", "dry_run": true, "keep_days": 0}`).kinds()["function"])
+	require.Empty(t, collectGarbage(t, e, `{"op": "gc", "dry_run": true, "keep_days": 20}`).kinds()["function"])
+
+	c := &collector{e: e, now: time.Now()}
+	places, err := c.survey(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, c.judge(t.Context()))
+	old := places[gone[0]]
+	require.Equal(t, free, c.verdict(old))
+	require.NoError(t, e.PutFunction("old-0123456789abcdef", Pickle{[]byte("12345")}))
+	spared, err := c.spared(t.Context(), old)
+	require.NoError(t, err)
+	require.True(t, spared, "it was put meanwhile, by somebody who will use it")
+	require.Empty(t, collectGarbage(t, e, gcReal).kinds()["function"])
+
+	putOld(t, e, gone[0], 17*day)
+	require.Equal(t, gone, collectGarbage(t, e, gcReal).kinds()["function"])
+	keys := keysOf(t, e)
+	require.NotContains(t, keys, gone[0])
+	require.Contains(t, keys, root+"new-0123456789abcdef")
+	require.Contains(t, keys, root+"job-0123456789abcdef")
 }
 
 func TestGCRefuses(t *testing.T) {

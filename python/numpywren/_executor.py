@@ -193,7 +193,7 @@ class Executor(Functions):
         """What the storage keeps that no name leads to: tells what it is, and with `dry_run=False` deletes it.
 
         These are intermediate matrices, data and results without a name, matrices that never became whole, what ended runs
-        left behind. Jobs that run or are paused keep all that they need, and so does this executor. Arrays of other
+        left behind, old calls, and functions that nobody has any more. Jobs that run or are paused keep all that they need, and so does this executor. Arrays of other
         processes are not known here: what has no name goes when nothing was written to it for an hour; on a `path` that no
         other process has open, at once.
 
