@@ -154,15 +154,14 @@ def test_bad_calls(ex):
 
         of_matrices(ex.ones((2, 2)))
 
-    A = ex.matrix_init(np.ones((3, 3)), block_shape=(2, 2))
+    A = ex.matrix_init(np.ones((5, 5)), block_shape=(3, 3))
 
     @npywren.lambdapack
     def mismatched(A):
-        X[0, 0] = copy(soft(A[0, 0], A[1, 1]))
-        Y[0, 0] = soft(A[0, 0], A[1, 0], A[0, 0])  # noqa: E702
+        X[0, 0] = soft(A[0, 0], A[1, 1])
         return X
 
-    with pytest.raises(ValueError, match=r"test_kernels\.py:\d+:\d+: soft of tiles of shapes \(2, 2\), \(1, 2\), \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"test_kernels\.py:\d+:\d+: soft of tiles of shapes \(3, 3\), \(2, 2\)"):
         mismatched(A)
 
 
