@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -307,4 +308,42 @@ func TestGCRefuses(t *testing.T) {
 	err = ask(t, e, gcReal, nil)
 	require.Equal(t, errs.Unsupported, errs.KindOf(err), "%v", err)
 	require.ErrorContains(t, err, "9.9")
+}
+
+// listed is a driver that tells what was listed.
+type listed struct {
+	blob.Driver
+	prefixes []string
+}
+
+func (l *listed) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	l.prefixes = append(l.prefixes, prefix)
+	return l.Driver.List(ctx, prefix)
+}
+
+func (l *listed) Folders(ctx context.Context, folder string) iter.Seq2[string, error] {
+	return blob.New(l.Driver).Folders(ctx, folder)
+}
+
+// TestTilesAreNotListed: neither the names nor gc cost requests for the tiles of matrices that have a name.
+func TestTilesAreNotListed(t *testing.T) {
+	e := session(t, Config{Workers: 1, Path: t.TempDir()})
+	for _, name := range []string{"K", "L"} {
+		job, err := e.Submit([]*Array{apply(t, e, "exp", nil, spd(50, 1).in(t, e, 5, 5))}, []string{name})
+		require.NoError(t, finish(t, job, err))
+	}
+	putOld(t, e, "half/.computing", time.Hour)
+	putOld(t, e, "notes/today.txt", time.Hour)
+	putOld(t, e, derivedPrefix+"0123456789abcdef01234567/c/0", time.Minute)
+	l := &listed{Driver: e.durable.Driver()}
+	e.durable = blob.New(l)
+	text, err := e.List()
+	require.NoError(t, err)
+	var names []struct{ Name string }
+	require.NoError(t, json.Unmarshal([]byte(text), &names))
+	require.Len(t, names, 2)
+	require.Equal(t, "L", names[1].Name)
+	require.Empty(t, l.prefixes)
+	require.Equal(t, []string{"half"}, collectGarbage(t, e, gcDry).kinds()["unfinished"][1:])
+	require.ElementsMatch(t, []string{".numpywren/", "half/", "notes/"}, l.prefixes)
 }
