@@ -119,7 +119,7 @@ NPW_API npw_status npw_delete(npw_handle executor, const char *name, npw_error *
 /* ---- Programs --------------------------------------------------------------------------------------------------- */
 
 /* Parses and checks LAmbdaPACK text. Gives a JSON object {"programs": [{"name", "doc", "params": [{"name", "default"?}],
- * "outputs"}]}; errors begin with "filename:line:column". */
+ * "outputs"}], "functions": [the names of those that they call]}; errors begin with "filename:line:column". */
 NPW_API npw_status npw_check_program(const char *filename, const char *source, char **json, npw_error *error);
 
 /* ---- Jobs ------------------------------------------------------------------------------------------------------- */

@@ -67,8 +67,9 @@ func CheckProgram(filename, source string) (string, error) {
 		Outputs int     `json:"outputs"`
 	}
 	list := struct {
-		Programs []definition `json:"programs"`
-	}{[]definition{}}
+		Programs  []definition `json:"programs"`
+		Functions []string     `json:"functions"` // of the user's, that they call
+	}{[]definition{}, file.Functions()}
 	for _, def := range file.Defs {
 		d := definition{Name: def.Name, Doc: def.Doc, Params: []param{}, Outputs: len(def.Returns)}
 		for _, p := range def.Params {

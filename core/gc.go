@@ -2,9 +2,11 @@ package core
 
 import (
 	"context"
+	"errors"
 	"sort"
 	"time"
 
+	"numpywren/core/blob"
 	"numpywren/core/errs"
 	"numpywren/core/fleet"
 	"numpywren/core/matrix"
@@ -19,9 +21,12 @@ import (
 //     nothing was written there for a while (quiet), or when no other process has the folder open (tenancy).
 //   - What a job's run needs only while it goes on is freed when it has ended; the job's record, and the results of calls, after
 //     some days.
+//   - A function is needed by the jobs whose programs name it, and by clients that live, which write it again every few hours
+//     (pywren.Fresh). Calls that are left of others can be run as long as their messages are kept: when it was not written for
+//     longer than that, nobody needs it.
 //
 // A zarr.json is deleted before the tiles, so that no matrix seems to be whole that is not, and the marker of a folder that is not
-// whole after them, so that what is interrupted can be done again. Functions of calls stay: who made one believes it to be there.
+// whole after them, so that what is interrupted can be done again.
 
 // quiet is how long nothing may have been written to a place that another process might use.
 const quiet = time.Hour
@@ -48,6 +53,7 @@ const (
 	kindRun          = "run"          // claims and failures of a run that ended
 	kindJob          = "job"          // the record of a job
 	kindCall         = "call"         // of functions: the arguments of a batch, or its results
+	kindFunction     = "function"     // of calls and blocks
 	kindPart         = "part"         // a file that was being written
 )
 
@@ -112,12 +118,21 @@ func (e *Executor) collect(ctx context.Context, j *Job, dry bool, keep time.Dura
 // rejudge is how old what is known of the jobs may be when something is deleted: that of a large store takes a while.
 const rejudge = 5 * time.Second
 
-// spared says whether somebody has come to need a place since it was judged: this executor, or a job of anybody's.
+// spared says whether somebody has come to need a place since it was judged: this executor, a job of anybody's, or, by writing it
+// again, a client that has a function.
 func (c *collector) spared(ctx context.Context, g *garbage) (bool, error) {
 	if time.Since(c.judged) > max(rejudge, 20*c.cost) {
 		if err := c.judge(ctx); err != nil {
 			return false, err
 		}
+	}
+	if g.Kind == kindFunction {
+		attr, err := c.e.durable.Stat(ctx, g.Place)
+		if errors.Is(err, blob.ErrNotExist) {
+			return true, nil
+		}
+		g.newest = attr.Modified
+		return c.ofFunction(g) != free, err
 	}
 	return g.folder && (c.needed[g.Place+"/"] || c.e.uses(g.Place+"/")), nil
 }

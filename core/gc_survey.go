@@ -2,11 +2,14 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"regexp"
 	"strings"
 	"time"
 
+	"numpywren/core/blob"
 	"numpywren/core/errs"
 	"numpywren/core/fleet"
 	"numpywren/core/lambdapack"
@@ -32,7 +35,43 @@ type collector struct {
 // hashName is what folders of derived matrices are called: a hash, and after it what tells a program's matrices apart.
 var hashName = regexp.MustCompile(`^[0-9a-f]{16,}(\..+)?$`)
 
-// survey goes through the whole store, and adds up what may be garbage by place.
+// ours is the folder of all that has no name.
+const ours = ".numpywren"
+
+// candidates are the objects that may be garbage: of folders that have a name, those that are no matrix, or not a whole one. The tiles
+// of the others are not listed.
+func (c *collector) candidates(ctx context.Context) iter.Seq2[blob.Object, error] {
+	store := c.e.durable
+	return func(yield func(blob.Object, error) bool) {
+		for name, err := range store.Folders(ctx, "") {
+			whole := false
+			if err == nil && name != ours {
+				if checkName(name) != nil {
+					continue
+				}
+				_, err = store.Stat(ctx, name+"/"+matrix.MetaName)
+				whole = err == nil
+				if errors.Is(err, blob.ErrNotExist) {
+					err = nil
+				}
+			}
+			switch {
+			case err != nil:
+				yield(blob.Object{}, err)
+				return
+			case whole:
+				continue
+			}
+			for o, err := range store.Scan(ctx, name+"/") {
+				if !yield(o, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// survey goes through the store, and adds up what may be garbage by place.
 func (c *collector) survey(ctx context.Context) (map[string]*garbage, error) {
 	places := map[string]*garbage{}
 	c.places = places
@@ -49,7 +88,7 @@ func (c *collector) survey(ctx context.Context) (map[string]*garbage, error) {
 		}
 		return found
 	}
-	for o, err := range c.e.durable.Scan(ctx, "") {
+	for o, err := range c.candidates(ctx) {
 		if err != nil {
 			return nil, errs.New(kindOr(err, errs.OS), "%s cannot be listed: %w", c.e.home(), err)
 		}
@@ -86,6 +125,9 @@ func placeOf(key string) (g garbage, rest string) {
 		g, _ = folder(kindCall, pywren.Place(part, batch), "", "")
 		g.folder = g.Place != key // what is said of a batch is one object
 		return g, ""
+	}
+	if _, ok := pywren.FunctionOf(key); ok {
+		return garbage{Place: key, Kind: kindFunction}, ""
 	}
 	if derived, ok := strings.CutPrefix(key, derivedPrefix); ok {
 		hash, rest, inside := strings.Cut(derived, "/")
@@ -145,6 +187,8 @@ func (c *collector) verdict(g *garbage) verdict {
 		return c.ofJob(g)
 	case kindCall:
 		return c.ofCall(g)
+	case kindFunction:
+		return c.ofFunction(g)
 	}
 	return c.ofMatrix(g)
 }
@@ -190,6 +234,21 @@ func (c *collector) ofCall(g *garbage) verdict {
 		return free
 	}
 	return stays
+}
+
+// ofFunction frees functions that nobody has any more.
+func (c *collector) ofFunction(g *garbage) verdict {
+	if c.now.Sub(g.newest) < max(c.keep, abandoned+2*pywren.Fresh) {
+		return stays
+	}
+	key, _ := pywren.FunctionOf(g.Place)
+	for _, s := range c.jobs {
+		if strings.Contains(s.Program, key) {
+			return stays
+		}
+	}
+	g.Why = "no client has it any more, and no job's program names it"
+	return free
 }
 
 // ofMatrix frees matrices that nobody needs.

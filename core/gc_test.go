@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -247,13 +248,49 @@ func TestGCOfLeftovers(t *testing.T) {
 	}
 	a := collectGarbage(t, e, gcReal)
 	require.Equal(t, map[string][]string{
-		"part": {"X/c/.part-0123456789abcdef"}, "call": {".numpywren/calls/arguments/done", ".numpywren/calls/arguments/lost", ".numpywren/calls/results/done"},
+		"part": {"X/c/.part-0123456789abcdef"},
+		"call": {".numpywren/calls/arguments/done", ".numpywren/calls/arguments/lost", ".numpywren/calls/results/done"},
 	}, a.kinds())
 	require.EqualValues(t, 4, a.Objects)
 	require.EqualValues(t, 20, a.Bytes)
 	require.NoFileExists(t, filepath.Join(e.home(), "X/c/.part-0123456789abcdef"))
 	require.FileExists(t, filepath.Join(e.home(), "X/c/.part-fedcba9876543210"))
 	require.Empty(t, collectGarbage(t, e, gcDry).Items)
+}
+
+// TestGCOfFunctions: of functions those go that no client wrote again for so long that no call of them can be run any more, unless
+// a job's program names them, or somebody puts them while gc is at it.
+func TestGCOfFunctions(t *testing.T) {
+	e := farSession(t, t.TempDir())
+	const day = 24 * time.Hour
+	const root = ".numpywren/functions/"
+	for name, at := range map[string]time.Duration{"old-0123456789abcdef": 17 * day, "new-0123456789abcdef": 14 * day, "job-0123456789abcdef": 99 * day} {
+		putOld(t, e, root+name, at)
+	}
+	job, err := e.Dispatch([]*Array{apply(t, e, "map_blocks", map[string]any{"function": "job-0123456789abcdef"}, spd(10, 1).in(t, e, 5, 5))}, []string{"Y"})
+	require.NoError(t, finish(t, job, err))
+	gone := []string{root + "old-0123456789abcdef"}
+	require.Equal(t, gone, collectGarbage(t, e, `{"op": "gc", "dry_run": true, "keep_days": 0}`).kinds()["function"])
+	require.Empty(t, collectGarbage(t, e, `{"op": "gc", "dry_run": true, "keep_days": 20}`).kinds()["function"])
+
+	c := &collector{e: e, now: time.Now()}
+	places, err := c.survey(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, c.judge(t.Context()))
+	old := places[gone[0]]
+	require.Equal(t, free, c.verdict(old))
+	require.NoError(t, e.PutFunction("old-0123456789abcdef", Pickle{[]byte("12345")}))
+	spared, err := c.spared(t.Context(), old)
+	require.NoError(t, err)
+	require.True(t, spared, "it was put meanwhile, by somebody who will use it")
+	require.Empty(t, collectGarbage(t, e, gcReal).kinds()["function"])
+
+	putOld(t, e, gone[0], 17*day)
+	require.Equal(t, gone, collectGarbage(t, e, gcReal).kinds()["function"])
+	keys := keysOf(t, e)
+	require.NotContains(t, keys, gone[0])
+	require.Contains(t, keys, root+"new-0123456789abcdef")
+	require.Contains(t, keys, root+"job-0123456789abcdef")
 }
 
 func TestGCRefuses(t *testing.T) {
@@ -271,4 +308,42 @@ func TestGCRefuses(t *testing.T) {
 	err = ask(t, e, gcReal, nil)
 	require.Equal(t, errs.Unsupported, errs.KindOf(err), "%v", err)
 	require.ErrorContains(t, err, "9.9")
+}
+
+// listed is a driver that tells what was listed.
+type listed struct {
+	blob.Driver
+	prefixes []string
+}
+
+func (l *listed) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	l.prefixes = append(l.prefixes, prefix)
+	return l.Driver.List(ctx, prefix)
+}
+
+func (l *listed) Folders(ctx context.Context, folder string) iter.Seq2[string, error] {
+	return blob.New(l.Driver).Folders(ctx, folder)
+}
+
+// TestTilesAreNotListed: neither the names nor gc cost requests for the tiles of matrices that have a name.
+func TestTilesAreNotListed(t *testing.T) {
+	e := session(t, Config{Workers: 1, Path: t.TempDir()})
+	for _, name := range []string{"K", "L"} {
+		job, err := e.Submit([]*Array{apply(t, e, "exp", nil, spd(50, 1).in(t, e, 5, 5))}, []string{name})
+		require.NoError(t, finish(t, job, err))
+	}
+	putOld(t, e, "half/.computing", time.Hour)
+	putOld(t, e, "notes/today.txt", time.Hour)
+	putOld(t, e, derivedPrefix+"0123456789abcdef01234567/c/0", time.Minute)
+	l := &listed{Driver: e.durable.Driver()}
+	e.durable = blob.New(l)
+	text, err := e.List()
+	require.NoError(t, err)
+	var names []struct{ Name string }
+	require.NoError(t, json.Unmarshal([]byte(text), &names))
+	require.Len(t, names, 2)
+	require.Equal(t, "L", names[1].Name)
+	require.Empty(t, l.prefixes)
+	require.Equal(t, []string{"half"}, collectGarbage(t, e, gcDry).kinds()["unfinished"][1:])
+	require.ElementsMatch(t, []string{".numpywren/", "half/", "notes/"}, l.prefixes)
 }

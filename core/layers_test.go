@@ -32,6 +32,7 @@ var layers = []layer{
 	{"core/matrix", []string{"core/grid", "core/tile", "core/blob"}},
 	{"core/kernel", []string{"core/tile"}},
 	{"core/sidecar", none},
+	{"core/sidecar/sidecartest", []string{"core/sidecar"}},
 	{"core/pywren", []string{"core/tile", "core/blob", "core/sidecar"}},
 	{"core/lambdapack", []string{"core/affine", "core/grid"}},
 	{"core/programs", []string{"core/lambdapack"}},
@@ -92,7 +93,7 @@ func TestImportsOfOthers(t *testing.T) {
 	}{
 		{"github.com/aws/", in("core/cloud", "core/blob/s3", "core/queue/sqs", "core/invoke", "core/deploy", "worker")},
 		{"github.com/stretchr/testify", in("core/blob/blobtest", "core/queue/queuetest")},
-		{"testing", in("core/blob/blobtest", "core/queue/queuetest")},
+		{"testing", in("core/blob/blobtest", "core/queue/queuetest", "core/sidecar/sidecartest")},
 		{"os", notIn("core/scheduler", "core/affine", "core/grid", "core/lambdapack", "core/expr")},
 		{"net", notIn("core/scheduler", "core/affine", "core/grid", "core/lambdapack", "core/expr")},
 		{"sync", notIn("core/scheduler", "core/grid")},

@@ -213,26 +213,28 @@ func (e *Executor) List() (string, error) {
 	if err := e.open(); err != nil {
 		return "", err
 	}
-	names := map[string]bool{}
+	names := map[string]bool{} // whether it is of a matrix that is known to be there
 	e.mu.Lock()
 	for name := range e.named {
 		names[name] = true
 	}
 	e.mu.Unlock()
 	if e.durable != nil {
-		for key, err := range e.durable.List(e.ctx, "") {
+		for name, err := range e.durable.Folders(e.ctx, "") {
 			if err != nil {
 				return "", errs.New(kindOr(err, errs.OS), "%s cannot be listed: %w", e.home(), err)
 			}
-			name, rest, _ := strings.Cut(key, "/")
-			if rest == "zarr.json" && checkName(name) == nil {
-				names[name] = true
+			if checkName(name) == nil {
+				names[name] = names[name]
 			}
 		}
 	}
 	infos := []info{}
-	for name := range names {
+	for name, known := range names {
 		s, err := e.lookup(e.ctx, name)
+		if !known && errs.KindOf(err) == errs.Key { // a folder that is no matrix, or not whole
+			continue
+		}
 		if err != nil {
 			return "", err
 		}

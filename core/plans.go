@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"numpywren/core/errs"
 	"numpywren/core/expr"
 	"numpywren/core/lambdapack"
 	"numpywren/core/programs"
@@ -38,15 +37,8 @@ func (c *planCache) bind(p *expr.Program, opt lambdapack.Options) (*lambdapack.P
 	if plan != nil {
 		return plan, nil
 	}
-	file, err := lambdapack.Parse("program", []byte(p.Text))
+	plan, err := programs.Bind(p.Text, p.Name, inputs, opt)
 	if err != nil {
-		return nil, err
-	}
-	def, ok := file.Lookup(p.Name)
-	if !ok {
-		return nil, errs.New(errs.Internal, "the program has no definition of %s", p.Name)
-	}
-	if plan, err = lambdapack.Bind(def, programs.Library, inputs, nil, opt); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()

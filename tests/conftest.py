@@ -46,6 +46,21 @@ def ex() -> Iterator[npywren.Executor]:
         yield executor
 
 
+@pytest.fixture(scope="module", params=["local", "far"])
+def pwex(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[npywren.Executor]:
+    """An executor of this process, and one whose calls go by way of a folder and a queue to a worker, in this process too."""
+    settings = {"workers": 2, "memory_limit": "512MiB", "progress": False}
+    if request.param == "local":
+        with npywren.local_executor(**settings) as executor:
+            yield executor
+        return
+    storage = tmp_path_factory.mktemp("storage")
+    with npywren.aws_executor(storage, "memory", pipeline_width=1, **settings) as executor:
+        yield executor
+    left = [path for path in storage.glob(".numpywren/calls/**/*") if path.is_file()]
+    assert not left
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20)

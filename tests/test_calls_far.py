@@ -12,6 +12,7 @@ import time
 import cloudsite
 import numpy as np
 import pytest
+from waiting import gone, until
 
 import numpywren as npywren
 
@@ -49,21 +50,6 @@ def pwex(site, crew):
             yield executor
         left = site.keys(".numpywren/calls/")
         assert left == [], left
-
-
-def until(condition, seconds=60.0):
-    stop = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < stop
-        time.sleep(0.01)
-
-
-def gone(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 def myfunc(x):

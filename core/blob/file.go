@@ -206,18 +206,36 @@ func (f *file) List(ctx context.Context, prefix string) iter.Seq2[string, error]
 	}
 }
 
-// walk lists a folder: its key with a slash at the end, or "". Names are in the order of keys, in which a folder's ends in a
-// slash. It gives fs.SkipAll when yield wants no more.
+// walk lists a folder: its key with a slash at the end, or "". It gives fs.SkipAll when yield wants no more.
 func (f *file) walk(ctx context.Context, folder, prefix string, yield func(string, error) bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(f.path(folder))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil
-	}
+	keys, err := f.entries(folder, prefix)
 	if err != nil {
 		return err
+	}
+	for _, key := range keys {
+		if strings.HasSuffix(key, "/") {
+			if err := f.walk(ctx, key, prefix, yield); err != nil {
+				return err
+			}
+		} else if !yield(key, nil) {
+			return fs.SkipAll
+		}
+	}
+	return nil
+}
+
+// entries are the keys of what stands in a folder, of folders with a slash at the end, in the order of keys: those that begin with
+// the prefix, and folders in which there may be some.
+func (f *file) entries(folder, prefix string) ([]string, error) {
+	entries, err := os.ReadDir(f.path(folder))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	keys := make([]string, 0, len(entries))
 	for _, e := range entries {
@@ -230,14 +248,5 @@ func (f *file) walk(ctx context.Context, folder, prefix string, yield func(strin
 		}
 	}
 	slices.Sort(keys)
-	for _, key := range keys {
-		if strings.HasSuffix(key, "/") {
-			if err := f.walk(ctx, key, prefix, yield); err != nil {
-				return err
-			}
-		} else if !yield(key, nil) {
-			return fs.SkipAll
-		}
-	}
-	return nil
+	return keys, nil
 }

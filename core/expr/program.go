@@ -96,52 +96,25 @@ func (l *lowering) define(o programOp) string {
 	return o.Name + suffix
 }
 
-// renamed is the text of a file's definitions with a suffix on their names, and nothing else of the file.
+// renamed is the text of a file's definitions with a suffix on their names; the functions that it names are in their places.
 func renamed(f *lambdapack.File, suffix string) string {
-	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(f.Source), "\n")
-	// rename changes the name where it first stands after a word, from a position on. Runes, because positions count them.
-	rename := func(pos lambdapack.Pos, after, name string) {
-		for n, from := int(pos.Line)-1, int(pos.Col)-1; n < len(lines); n, from = n+1, 0 {
-			line := []rune(lines[n])
-			head, rest := string(line[:from]), string(line[from:])
-			if after != "" {
-				before, behind, found := strings.Cut(rest, after)
-				if !found {
-					continue
-				}
-				head, rest, after = head+before+after, behind, ""
-			}
-			if before, behind, found := strings.Cut(rest, name); found {
-				lines[n] = head + before + name + suffix + behind
-				return
-			}
-		}
-	}
 	var b strings.Builder
 	for _, d := range f.Defs {
-		for _, s := range slices.Backward(d.Body) { // a name changes the columns behind it
+		def := *d
+		def.Name += suffix
+		def.Body = slices.Clone(d.Body)
+		for k, s := range def.Body { // programs are called outside of all loops
 			if c, ok := s.(*lambdapack.CallProgram); ok {
 				if _, own := f.Lookup(c.Program); own {
-					rename(c.Pos, "=", c.Program)
+					call := *c
+					call.Program += suffix
+					def.Body[k] = &call
 				}
 			}
 		}
-		rename(d.Pos, "def", d.Name)
+		b.WriteString(lambdapack.Format(&def) + "\n\n")
 	}
-	for k, d := range f.Defs {
-		end := len(lines)
-		if k+1 < len(f.Defs) {
-			end = int(f.Defs[k+1].Pos.Line) - 1
-		}
-		for _, line := range lines[d.Pos.Line-1 : end] {
-			margin := 0 // of a function inside something
-			for margin < min(int(d.Pos.Col)-1, len(line)) && strings.ContainsRune(" \t", rune(line[margin])) {
-				margin++
-			}
-			b.WriteString(line[margin:] + "\n")
-		}
-	}
-	return strings.TrimRight(b.String(), "\n") + "\n\n\n"
+	return b.String()
 }
 
 // direct is the program itself, when the nodes are all the results of one call, on stored inputs: it is not wrapped then, and

@@ -9,15 +9,18 @@ import (
 	"numpywren/core/lambdapack"
 )
 
-// A program as it stands in a Python function: decorated, indented, on few lines, with names that contain one another.
+// A program as it stands in a Python function: decorated, indented, on few lines, with names that contain one another; and with
+// the name of a function of the user's.
 const indentedProgram = `    @npywren.lambdapack(
         option=1)
     def pairs(A):
         pair = mine(A); mines = mine(A)
         for i in range(blocks(A, 0)):
-            S[i, 0] = ew("a + b", pair[i, 0], mines[i, 0])
+            S[i, 0] = ew("a + b", pair[i, 0], soft(mines[i, 0]))
         return S
     def mine(A): mine_[0, 0] = copy(A[0, 0]); return mine_
+
+soft = pyblock("soft-00", dtype="float32")
 `
 
 const userProgram = `def cholesky(A):
@@ -75,11 +78,16 @@ func TestRenamed(t *testing.T) {
 	f, err := lambdapack.Parse("x.py", []byte(indentedProgram))
 	require.NoError(t, err)
 	require.Equal(t, `def pairs_1(A):
-    pair = mine_1(A); mines = mine_1(A)
+    pair = mine_1(A)
+    mines = mine_1(A)
     for i in range(blocks(A, 0)):
-        S[i, 0] = ew("a + b", pair[i, 0], mines[i, 0])
+        S[i, 0] = ew("a + b", pair[i, 0], pyblock("soft-00", mines[i, 0], dtype="float32"))
     return S
-def mine_1(A): mine_[0, 0] = copy(A[0, 0]); return mine_
+
+
+def mine_1(A):
+    mine_[0, 0] = copy(A[0, 0])
+    return mine_
 
 
 `, renamed(f, "_1"))

@@ -16,6 +16,7 @@ import (
 	"numpywren/core/errs"
 	"numpywren/core/pywren"
 	"numpywren/core/queue"
+	"numpywren/core/sidecar/sidecartest"
 )
 
 // worked has the job's current run cost so many core-seconds.
@@ -70,7 +71,7 @@ func TestBudgetOfCalls(t *testing.T) {
 	few := price.bill(0.2, Traffic{Puts: 10 * perCall.Puts, Gets: 10 * perCall.Gets}, 10, 10) // ten calls, and a fifth of a second
 	g.c = NewCaller(g.d, nil, few)
 	t.Cleanup(g.c.Close)
-	for _, word := range words {
+	for _, word := range sidecartest.Words {
 		require.NoError(t, g.c.PutFunction(word+"-00", pywren.Body{[]byte(word)}))
 	}
 	g.worker()
@@ -83,7 +84,7 @@ func TestBudgetOfCalls(t *testing.T) {
 	require.Less(t, s.Dollars, few)
 	require.Positive(t, s.CoreSeconds)
 
-	first = g.start("hang", path, path+"2", path+"3") // of which two can run at once
+	first = g.start("wait", path, path+"2", path+"3") // of which two can run at once
 	got = g.gather(3)
 	for k := range int64(3) {
 		require.Equal(t, pywren.Failed, got[first+k].State)

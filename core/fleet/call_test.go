@@ -1,13 +1,8 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"io"
-	"iter"
 	"os"
 	"strings"
 	"sync"
@@ -19,171 +14,9 @@ import (
 
 	"numpywren/core/blob"
 	"numpywren/core/errs"
-	"numpywren/core/matrix"
 	"numpywren/core/pywren"
 	"numpywren/core/queue"
-	"numpywren/core/runtime"
-	"numpywren/core/sidecar"
 )
-
-// The processes of functions are this test's program: functions are words, which it obeys.
-const script = "NUMPYWREN_FLEET_PEER"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(script) != "" {
-		peer()
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-func tell(head any, body []byte) {
-	text, _ := json.Marshal(head)
-	p := binary.LittleEndian.AppendUint32(nil, uint32(len(text)))
-	p = binary.LittleEndian.AppendUint64(p, uint64(len(body)))
-	_, _ = os.Stdout.Write(append(append(p, text...), body...))
-}
-
-// peer speaks as python/numpywren/_sidecar.py does.
-func peer() {
-	tell(map[string]any{"protocol": sidecar.Protocol}, nil)
-	functions := map[string]string{}
-	for {
-		var prefix [12]byte
-		if _, err := io.ReadFull(os.Stdin, prefix[:]); err != nil {
-			return
-		}
-		text, body := make([]byte, binary.LittleEndian.Uint32(prefix[:])), make([]byte, binary.LittleEndian.Uint64(prefix[4:]))
-		_, _ = io.ReadFull(os.Stdin, text)
-		_, _ = io.ReadFull(os.Stdin, body)
-		var head struct{ Op, Key, Function string }
-		_ = json.Unmarshal(text, &head)
-		if head.Op == "function" {
-			functions[head.Key] = string(body)
-			continue
-		}
-		switch functions[head.Function] {
-		case "upper":
-			tell(map[string]any{"state": pywren.Returned}, bytes.ToUpper(body))
-		case "raise":
-			tell(map[string]any{"state": pywren.Raised, "message": "KeyError: 'x'", "traceback": "where it was"}, []byte("an exception"))
-		case "exit":
-			fmt.Fprint(os.Stderr, "last words")
-			os.Exit(3)
-		case "hang": // until the file of that name is there
-			path := string(body)
-			_ = os.WriteFile(path+".pid", fmt.Appendf(nil, "%d", os.Getpid()), 0o600)
-			for {
-				if _, err := os.Stat(path); err == nil {
-					break
-				}
-				time.Sleep(time.Millisecond)
-			}
-			tell(map[string]any{"state": pywren.Returned}, []byte("at last"))
-		}
-	}
-}
-
-var words = []string{"upper", "raise", "exit", "hang"}
-
-// ground is a store, a queue and a Caller, for a test.
-type ground struct {
-	t *testing.T
-	d *Deployment
-	c *Caller
-}
-
-func newGround(t *testing.T, d blob.Driver) *ground {
-	t.Helper()
-	g := &ground{t: t, d: &Deployment{Store: blob.New(d), Queue: queue.NewMemory(queue.MemoryOptions{Lease: shortLease, MaxReceive: 8}), Version: "test"}}
-	g.c = NewCaller(g.d, nil, 0)
-	t.Cleanup(g.c.Close)
-	for _, word := range words {
-		require.NoError(t, g.c.PutFunction(word+"-00", pywren.Body{[]byte(word)}))
-	}
-	return g
-}
-
-// mortal is a worker of a test.
-type mortal struct {
-	*Worker
-	stop func() // tells it to stop, and waits
-	done chan struct{}
-}
-
-func (g *ground) worker(command ...string) *mortal {
-	if command == nil {
-		command = []string{os.Args[0]}
-	}
-	pool := sidecar.NewPool(sidecar.Options{Command: command, Env: []string{script + "=1"}, Dir: g.t.TempDir(), Idle: 4})
-	space := matrix.NewSpace(4<<20, 1)
-	w := NewWorker(g.d, runtime.New(space, 1, 1), Options{Lease: shortLease, Look: 20 * time.Millisecond, Grace: 50 * time.Millisecond, Width: 2, Pool: pool})
-	ctx, cancel := context.WithCancel(context.Background())
-	m := &mortal{Worker: w, done: make(chan struct{})}
-	var once sync.Once
-	m.stop = func() { once.Do(func() { cancel(); <-m.done }) }
-	go func() {
-		defer close(m.done)
-		if err := w.Run(ctx, 0); err != nil {
-			g.t.Errorf("worker: %v", err)
-		}
-		pool.Close()
-		w.Close()
-		space.Close()
-	}()
-	g.t.Cleanup(m.stop)
-	return m
-}
-
-// die ends a worker that has a message in hand, without a word to anybody.
-func (m *mortal) die() {
-	for m.busy.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	m.kill()
-	m.stop()
-}
-
-func (g *ground) start(word string, bodies ...string) int64 {
-	g.t.Helper()
-	pickles := make([]pywren.Body, len(bodies))
-	for k, b := range bodies {
-		pickles[k] = pywren.Body{[]byte(b)}
-	}
-	first, err := g.c.Start(pywren.Call{Function: word + "-00", Name: word}, pickles)
-	require.NoError(g.t, err)
-	return first
-}
-
-// gather waits for so many calls to end.
-func (g *ground) gather(n int) map[int64]pywren.Ended {
-	g.t.Helper()
-	got, end := map[int64]pywren.Ended{}, time.Now().Add(time.Minute)
-	for len(got) < n {
-		ended, err := g.c.Ended(time.Second)
-		require.NoError(g.t, err)
-		for _, e := range ended {
-			require.NotContains(g.t, got, e.ID, "told twice")
-			got[e.ID] = e
-		}
-		require.True(g.t, time.Now().Before(end), "%d of %d calls ended", len(got), n)
-	}
-	return got
-}
-
-// left waits until nothing but so many objects are left of calls.
-func (g *ground) left(n int) {
-	g.t.Helper()
-	var keys []string
-	require.Eventually(g.t, func() bool {
-		keys = keys[:0]
-		for key, err := range g.d.Store.List(context.Background(), pywren.Root) {
-			require.NoError(g.t, err)
-			keys = append(keys, key)
-		}
-		return len(keys) == n
-	}, 20*time.Second, 5*time.Millisecond, "%v", &keys)
-}
 
 func TestCalls(t *testing.T) {
 	g := newGround(t, blob.MemoryDriver())
@@ -250,26 +83,6 @@ func TestManyCalls(t *testing.T) {
 	g.left(1)
 }
 
-// heldCall is a call that hangs until it is let go.
-type heldCall struct {
-	path string
-	id   int64
-}
-
-func (g *ground) hang() *heldCall {
-	h := &heldCall{path: g.t.TempDir() + "/go"}
-	h.id = g.start("hang", h.path)
-	return h
-}
-
-func (g *ground) hangs(h *heldCall) {
-	g.t.Helper()
-	require.Eventually(g.t, func() bool {
-		_, err := os.Stat(h.path + ".pid")
-		return err == nil
-	}, 20*time.Second, time.Millisecond)
-}
-
 // TestAWorkerDies in the middle of a call: its message comes again when its lease lapses, and the call runs elsewhere.
 func TestAWorkerDies(t *testing.T) {
 	g := newGround(t, blob.MemoryDriver())
@@ -328,7 +141,7 @@ func TestTheEndOfACrashLoop(t *testing.T) {
 	g.worker()
 	got := g.gather(1)[h.id]
 	require.Equal(t, pywren.Died, got.State)
-	require.Contains(t, string(got.Payload), "hang was begun 5 times by workers elsewhere")
+	require.Contains(t, string(got.Payload), "wait was begun 5 times by workers elsewhere")
 	require.NoFileExists(t, h.path+".pid")
 }
 
@@ -425,38 +238,6 @@ func TestCallsThatCannotBeRun(t *testing.T) {
 	require.Equal(t, errs.Key, errs.KindOf(err))
 }
 
-// fickle is a store that refuses so many results of calls that returned something.
-type fickle struct {
-	blob.Driver
-	broken  atomic.Int64
-	listing atomic.Bool // fails
-	before  func()      // a result is written
-}
-
-func (f *fickle) Put(ctx context.Context, key string, size int64, write func(io.Writer) error, opts blob.PutOptions) error {
-	if strings.HasPrefix(key, pywren.Root+"results/") && f.before != nil {
-		f.before()
-	}
-	if strings.HasPrefix(key, pywren.Root+"results/") && f.broken.Add(-1) >= 0 {
-		var b bytes.Buffer
-		if err := write(&b); err != nil {
-			return err
-		}
-		if strings.Contains(b.String(), fmt.Sprintf(`"state":%d`, pywren.Returned)) {
-			return errs.New(errs.OS, "the store is down")
-		}
-		return f.Driver.Put(ctx, key, size, func(w io.Writer) error { _, err := w.Write(b.Bytes()); return err }, opts)
-	}
-	return f.Driver.Put(ctx, key, size, write, opts)
-}
-
-func (f *fickle) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
-	if f.listing.Load() {
-		return func(yield func(string, error) bool) { yield("", errs.New(errs.Value, "the rights were taken away")) }
-	}
-	return f.Driver.List(ctx, prefix)
-}
-
 // TestLooksThatFail: a failure that will not pass ends the calls, with its reason.
 func TestLooksThatFail(t *testing.T) {
 	f := &fickle{Driver: blob.MemoryDriver()}
@@ -485,6 +266,31 @@ func TestLostMessages(t *testing.T) {
 	<-launched
 	g.worker()
 	require.Equal(t, "A", string(g.gather(1)[id].Payload))
+}
+
+// TestFunctionsAreKept: as long as a Caller lives its functions are written again, also those that others put before it.
+func TestFunctionsAreKept(t *testing.T) {
+	g := newGround(t, blob.MemoryDriver())
+	c := NewCaller(g.d, nil, 0)
+	t.Cleanup(c.Close)
+	c.fresh = time.Millisecond
+	version := func() string {
+		attr, err := g.d.Store.Stat(context.Background(), ".numpywren/functions/upper-00")
+		require.NoError(t, err)
+		return attr.Version
+	}
+	first := version()
+	require.NoError(t, c.PutFunction("upper-00", pywren.Body{[]byte("upper")}))
+	for range 2 {
+		require.Eventually(t, func() bool { return version() != first }, 20*time.Second, time.Millisecond)
+		first = version()
+	}
+	c.Close()
+	first = version()
+	g.worker()
+	id := g.start("upper", "a")
+	require.Equal(t, "A", string(g.gather(1)[id].Payload), "it is the same as before")
+	require.Equal(t, first, version())
 }
 
 // TestSummon: workers for what waits, beside those that hold messages and those that were launched lately, up to a bound.

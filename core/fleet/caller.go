@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -27,7 +28,8 @@ type Caller struct {
 	cancel context.CancelFunc
 	active sync.WaitGroup // goroutines
 
-	opening sync.Mutex // held while a batch begins
+	fresh   time.Duration // after which functions are written again
+	opening sync.Mutex    // held while a batch begins
 	opened  int
 
 	mu        sync.Mutex
@@ -44,6 +46,7 @@ type Caller struct {
 	over      []string            // batches that are
 	cleaning  bool
 	watching  bool
+	keeping   bool
 	closed    bool
 	news      chan struct{} // something ended
 	awake     chan struct{} // there are new calls
@@ -78,20 +81,41 @@ func NewCaller(d *Deployment, crew *Crew, budget float64) *Caller {
 	var id [8]byte
 	_, _ = rand.Read(id[:])
 	c := &Caller{d: d, crew: crew, budget: budget, prefix: hex.EncodeToString(id[:]) + "-", batches: map[string]*batch{}, calls: map[int64]*farCall{},
-		functions: map[string]struct{}{}, news: make(chan struct{}, 1), awake: make(chan struct{}, 1)}
+		functions: map[string]struct{}{}, fresh: pywren.Fresh, news: make(chan struct{}, 1), awake: make(chan struct{}, 1)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
 
-// PutFunction keeps a function in the deployment's store, for calls and blocks.
+// PutFunction keeps a function in the deployment's store, for calls and blocks, as long as the Caller lives and for a while longer.
 func (c *Caller) PutFunction(key string, pickle pywren.Body) error {
-	err := pywren.PutFunction(c.ctx, c.d.Store, key, pickle)
-	if err == nil {
-		c.mu.Lock()
-		c.functions[key] = struct{}{}
-		c.mu.Unlock()
+	if err := pywren.PutFunction(c.ctx, c.d.Store, key, pickle); err != nil {
+		return err
 	}
-	return err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.functions[key] = struct{}{}
+	if !c.keeping && !c.closed {
+		c.keeping = true
+		c.active.Go(func() {
+			for sleep(c.ctx, c.fresh); c.ctx.Err() == nil; sleep(c.ctx, c.fresh) {
+				c.keep()
+			}
+		})
+	}
+	return nil
+}
+
+// keep writes all functions again, or gc would free those of which no call was made for long. What fails now may do the next time.
+func (c *Caller) keep() {
+	var err error
+	defer runtime.Recovered(&err)
+	c.mu.Lock()
+	keys := slices.Collect(maps.Keys(c.functions))
+	c.mu.Unlock()
+	_ = inParallel(len(keys), puts, func(k int) error {
+		_ = pywren.KeepFunction(c.ctx, c.d.Store, keys[k])
+		return nil
+	})
 }
 
 // Start makes calls of one kind, one for each of the pickled arguments, and gives the number of the first; the others follow it.

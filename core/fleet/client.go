@@ -288,17 +288,15 @@ func (j *Job) Resume(ctx context.Context) error {
 	return err
 }
 
-// Jobs lists the numbers of all jobs, the latest first.
+// Jobs lists the numbers of all jobs, the latest first; some may be deleted at this moment, and have no manifest any more.
 func (d *Deployment) Jobs(ctx context.Context) ([]string, error) {
 	var ids []string
-	last := ""
-	for key, err := range d.Store.List(ctx, Root) {
+	for id, err := range d.Store.Folders(ctx, Root) {
 		if err != nil {
 			return nil, err
 		}
-		id, rest, _ := strings.Cut(strings.TrimPrefix(key, Root), "/")
-		if rest == ManifestName && id != last {
-			ids, last = append(ids, id), id
+		if checkID(id) == nil {
+			ids = append(ids, id)
 		}
 	}
 	sort.Sort(sort.Reverse(sort.StringSlice(ids)))

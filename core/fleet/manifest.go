@@ -161,14 +161,6 @@ func (m *Manifest) bind() (*lambdapack.Plan, error) {
 
 // plan binds the program.
 func (m *Manifest) plan() (*lambdapack.Plan, error) {
-	file, err := lambdapack.Parse("program", []byte(m.Program))
-	if err != nil {
-		return nil, err
-	}
-	def, ok := file.Lookup(m.Entry)
-	if !ok {
-		return nil, errs.New(errs.Value, "the program has no definition of %s", m.Entry)
-	}
 	inputs := make([]lambdapack.Input, len(m.Inputs))
 	for k, in := range m.Inputs {
 		g, err := grid.New(in.Shape, in.Block)
@@ -177,7 +169,7 @@ func (m *Manifest) plan() (*lambdapack.Plan, error) {
 		}
 		inputs[k] = lambdapack.Input{Name: in.Param, Display: in.Display, Grid: g, DType: in.DType, ZeroTiles: in.Zero}
 	}
-	return lambdapack.Bind(def, programs.Library, inputs, nil, lambdapack.Options{Fuse: m.Fuse})
+	return programs.Bind(m.Program, m.Entry, inputs, lambdapack.Options{Fuse: m.Fuse})
 }
 
 // Describe fills in what the manifest says of a plan's matrices, without their places.

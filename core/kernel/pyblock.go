@@ -9,14 +9,17 @@ import (
 
 func init() { register(&Kernel{Name: "pyblock", Out: pyblockOut, Run: pyblockRun, InPlace: -1}) }
 
-// pyblockOut broadcasts the operands' shapes, as NumPy's functions do; the dtype is an attribute.
+// pyblockOut broadcasts the operands' shapes, as NumPy's functions do; the dtype is an attribute, or the first operand's.
 func pyblockOut(a *Args) ([]Spec, error) {
 	if len(a.In) == 0 || len(a.Strs) != 1 {
 		return nil, errs.New(errs.Value, "pyblock takes the key of a function and one tile or more")
 	}
-	d, err := attrDType(a)
-	if err != nil {
-		return nil, err
+	d := a.In[0].DType
+	if attrString(a, "dtype") != "" {
+		var err error
+		if d, err = attrDType(a); err != nil {
+			return nil, err
+		}
 	}
 	shape := slices.Clone(a.In[0].Shape)
 	for _, t := range a.In[1:] {

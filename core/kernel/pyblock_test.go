@@ -30,6 +30,9 @@ func TestPyblock(t *testing.T) {
 	if err != nil || specs[0].DType != tile.Float32 || !slices.Equal(specs[0].Shape, []int64{3, 4}) {
 		t.Fatalf("Out is %v, %v", specs, err)
 	}
+	if specs, err := k.Out(&Args{In: a.In, Strs: a.Strs, Attrs: map[string]any{"dtype": ""}}); err != nil || specs[0].DType != a.In[0].DType {
+		t.Errorf("Out without a dtype is %v, %v", specs, err)
+	}
 	out := tiles([]int64{3, 4})
 	if err := k.Run(a, out, false); errs.KindOf(err) != errs.Unsupported {
 		t.Errorf("without a Block: %v", err)

@@ -24,6 +24,8 @@ type File struct {
 	Name   string
 	Source string // as parsed
 	Defs   []*Def
+
+	functions map[string]*function // names of functions of the user's
 }
 
 // Def is a program.
@@ -36,7 +38,7 @@ type Def struct {
 	Returns []string // the matrices it returns, at least one
 	Zeros   []string // set by the inliner: matrices that an inlined program returned; their unwritten tiles read as zeros
 
-	file *File // where calls of other programs are looked up first
+	file *File // where calls of other programs, and names of functions, are looked up first
 }
 
 // Param is a parameter: a matrix, or an integer when it has a default.

@@ -375,7 +375,7 @@ func (b *binder) assign(s *Assign, sc *scope) {
 		results = len(call.Sig.rule.out)
 	}
 	if len(s.Targets) != results {
-		fail(s.Pos, "%s makes %s, and there are %d on the left of =", call.Sig.Name, plural(results, "tile", "tiles"), len(s.Targets))
+		fail(s.Pos, "%s makes %s, and there are %d on the left of =", call.shown(), plural(results, "tile", "tiles"), len(s.Targets))
 	}
 	for n, t := range s.Targets {
 		st.Outputs = append(st.Outputs, *b.target(t, sc))

@@ -24,7 +24,7 @@ func (b *bodyBinder) call(n *Apply) *Call {
 	sig, ok := Builtin.Lookup(n.Func)
 	if !ok {
 		hint := ""
-		if near := Builtin.near(n.Func); near != "" {
+		if near := b.b.def.near(n.Func); near != "" {
 			hint = fmt.Sprintf("; did you mean %s?", near)
 		}
 		fail(n.Pos, "there is no kernel %s%s", n.Func, hint)
@@ -75,7 +75,7 @@ func (b *bodyBinder) args(c *Call, n *Apply) {
 			continue
 		}
 		if len(args) == 0 {
-			fail(n.Pos, "%s has too few operands: %s is missing", n.Func, letterNames[p.letter])
+			fail(n.Pos, "%s has too few operands: %s is missing", n.shown(), letterNames[p.letter])
 		}
 		b.refuse(n, args[0], letterNames[p.letter])
 	}
@@ -91,13 +91,13 @@ func (b *bodyBinder) refuse(n *Apply, arg Node, want string) {
 	}
 	if name, ok := arg.(*Name); ok {
 		if _, isMatrix := b.b.ids[name.Name]; isMatrix {
-			fail(name.Pos, "%s is a matrix: %s wants a tile, %s[i, j]", name.Name, n.Func, name.Name)
+			fail(name.Pos, "%s is a matrix: %s wants a tile, %s[i, j]", name.Name, n.shown(), name.Name)
 		}
 	}
 	if want == "" {
-		fail(arg.Start(), "%s has too many operands, or of the wrong kind: this one has no place", n.Func)
+		fail(arg.Start(), "%s has too many operands, or of the wrong kind: this one has no place", n.shown())
 	}
-	fail(arg.Start(), "%s wants %s here", n.Func, want)
+	fail(arg.Start(), "%s wants %s here", n.shown(), want)
 }
 
 func (b *bodyBinder) matches(letter byte, n Node) bool {
@@ -269,9 +269,9 @@ func (b *bodyBinder) attrs(c *Call, n *Apply) {
 				known = append(known, s.Name)
 			}
 			if len(known) == 0 {
-				fail(a.Pos, "%s takes no keyword", n.Func)
+				fail(a.Pos, "%s takes no keyword", n.shown())
 			}
-			fail(a.Pos, "%s takes no keyword %s; it takes %s", n.Func, a.Name, strings.Join(known, ", "))
+			fail(a.Pos, "%s takes no keyword %s; it takes %s", n.shown(), a.Name, strings.Join(known, ", "))
 		}
 		c.Attrs[a.Name] = b.attr(n, &c.Sig.Attrs[at], a)
 	}
@@ -302,7 +302,7 @@ func (b *bodyBinder) attr(n *Apply, spec *AttrSpec, a Attr) any {
 	case string:
 		if v, ok := literalString(lit); isLiteral && ok {
 			if spec.Choices != nil && !slices.Contains(spec.Choices, v) {
-				fail(a.Pos, "%s of %s is one of %q, not %q", a.Name, n.Func, spec.Choices, v)
+				fail(a.Pos, "%s of %s is one of %q, not %q", a.Name, n.shown(), spec.Choices, v)
 			}
 			return v
 		}
@@ -313,7 +313,7 @@ func (b *bodyBinder) attr(n *Apply, spec *AttrSpec, a Attr) any {
 			}
 		}
 	}
-	fail(a.Pos, "%s of %s wants a %T", a.Name, n.Func, spec.Default)
+	fail(a.Pos, "%s of %s wants a %T", a.Name, n.shown(), spec.Default)
 	return nil
 }
 

@@ -40,7 +40,7 @@ var elementKernels = []Signature{
 		Attrs: []AttrSpec{{"op", "sum", []string{"sum", "prod", "min", "max", "any", "all"}}, {"axis", "", nil}}},
 	{Name: "argpart", Params: "t a+", InPlace: -1, shape: reduceShape, dtype: pairDType, flops: perOperand,
 		Attrs: []AttrSpec{{"op", "min", minMax}, {"axis", "", nil}}},
-	{Name: "pyblock", Params: "s t+", InPlace: -1, shape: broadcastShape, dtype: attrDType, Attrs: []AttrSpec{{"dtype", "float64", nil}}},
+	{Name: pyblock, Params: "s t+", InPlace: -1, shape: broadcastShape, dtype: functionDType, Attrs: []AttrSpec{{"dtype", "", nil}}},
 	{Name: "argindex", Params: "t", InPlace: -1, shape: firstShape, dtype: fixedDType("int64")},
 }
 
@@ -147,9 +147,17 @@ func pairDType(*Call, []string) []string { return []string{pairName} }
 func attrDType(c *Call, _ []string) []string {
 	name, _ := c.Attrs["dtype"].(string)
 	if _, ok := dtypeSizes[name]; !ok {
-		fail(c.Pos, "%s: unknown dtype %q", c.Sig.Name, name)
+		fail(c.Pos, "%s: unknown dtype %q", c.shown(), name)
 	}
 	return []string{name}
+}
+
+// functionDType is the attribute, or the first operand's where none is given.
+func functionDType(c *Call, in []string) []string {
+	if c.Attrs["dtype"] == "" {
+		return in[:1]
+	}
+	return attrDType(c, in)
 }
 
 // reduceDType is NumPy's: sums and products of small integers and bools are int64.

@@ -23,7 +23,7 @@ func checkDef(f *File, def *Def) (err error) {
 	in := newInliner(def, nil)
 	in.keep = func(c *CallProgram) bool { // programs of a library are not known here
 		_, ok := f.Lookup(c.Program)
-		return !ok
+		return !ok && !def.isFunction(c.Program)
 	}
 	out := *def
 	out.Body = in.body(def, def.Body)
@@ -231,7 +231,7 @@ func (b *binder) checkAt(st *Statement, x []int64) {
 		for d := range m.dims {
 			b.checkTarget(r, m, d, idx[:], st.names, x)
 			if want := m.dims[d].extent(idx[:]); want != out[n][d].n {
-				fail(r.Pos, "%s makes a tile of shape %s, and %s has %d elements along dimension %d%s", call.Sig.Name, formatExtents(out[n]),
+				fail(r.Pos, "%s makes a tile of shape %s, and %s has %d elements along dimension %d%s", call.shown(), formatExtents(out[n]),
 					b.tileText(r.Matrix, r.Index, x), want, d, example(st.names, x))
 			}
 		}

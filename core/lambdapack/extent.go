@@ -92,7 +92,7 @@ func (s *shaper) fail(c *Call, format string, args ...any) {
 
 func (s *shaper) rank(c *Call, n int, dims []extent, want int) {
 	if len(dims) != want {
-		s.fail(c, "%s: operand %d has tiles of %s, wants %d", c.Sig.Name, n, plural(len(dims), "dimension", "dimensions"), want)
+		s.fail(c, "%s: operand %d has tiles of %s, wants %d", c.shown(), n, plural(len(dims), "dimension", "dimensions"), want)
 	}
 }
 
@@ -105,7 +105,7 @@ func (s *shaper) mismatch(c *Call, in [][]extent) {
 	if c.Sig.Shapes != "" {
 		rule = ", wants " + c.Sig.Shapes
 	}
-	s.fail(c, "%s of tiles of shapes %s%s", c.Sig.Name, strings.Join(shapes, ", "), rule)
+	s.fail(c, "%s of tiles of shapes %s%s", c.shown(), strings.Join(shapes, ", "), rule)
 }
 
 func formatExtents(dims []extent) string {

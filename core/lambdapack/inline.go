@@ -107,7 +107,7 @@ func (in *inliner) find(def *Def, c *CallProgram) *Def {
 			return d
 		}
 	}
-	if _, ok := Builtin.Lookup(c.Program); ok {
+	if _, ok := Builtin.Lookup(c.Program); ok || def.isFunction(c.Program) {
 		fail(c.Pos, "%s is a kernel: it makes a tile, %s[i, j] = %s(…)", c.Program, c.Targets[0], c.Program)
 	}
 	fail(c.Pos, "there is no program %s", c.Program)

@@ -29,14 +29,20 @@ func parse(filename, source string) (f *File, err error) {
 		return nil, errs.New(errs.Value, "%s: the program has %d bytes, at most %d are read", filename, len(source), maxSource)
 	}
 	text, indent := plain(source)
-	p := &parser{indent: int32(indent), name: filename}
+	p := &parser{indent: int32(indent), name: filename, functions: map[string]*function{}}
 	tree, err := (&syntax.FileOptions{}).Parse(filename, text, 0)
 	if err != nil {
 		return nil, p.syntaxError(err, text)
 	}
-	f = &File{Name: filename, Source: source}
+	f = &File{Name: filename, Source: source, functions: p.functions}
+	for _, s := range tree.Stmts { // their names are known before any of the programs
+		if s, ok := s.(*syntax.AssignStmt); ok {
+			p.function(s)
+		}
+	}
 	for _, s := range tree.Stmts {
 		switch s := s.(type) {
+		case *syntax.AssignStmt:
 		case *syntax.DefStmt:
 			def := p.def(s)
 			def.file = f
@@ -48,10 +54,10 @@ func parse(filename, source string) (f *File, err error) {
 			f.Defs = append(f.Defs, def)
 		case *syntax.ExprStmt:
 			if lit, ok := s.X.(*syntax.Literal); !ok || lit.Token != syntax.STRING {
-				fail(p.pos(s), "only program definitions, def name(A, …), can stand here")
+				fail(p.pos(s), onlyDefinitions)
 			}
 		default:
-			fail(p.pos(s), "only program definitions, def name(A, …), can stand here")
+			fail(p.pos(s), onlyDefinitions)
 		}
 	}
 	if len(f.Defs) == 0 {
@@ -59,6 +65,8 @@ func parse(filename, source string) (f *File, err error) {
 	}
 	return f, nil
 }
+
+const onlyDefinitions = `only program definitions, def name(A, …), and names of functions, name = pyblock("key"), can stand here`
 
 // plain blanks out decorators and takes off the indentation of the first def, keeping lines where they are.
 func plain(src string) (text string, indent int) {
@@ -94,9 +102,10 @@ func plain(src string) (text string, indent int) {
 
 // parser turns Starlark's syntax tree into ours.
 type parser struct {
-	name   string
-	indent int32 // columns that plain took off
-	depth  int
+	name      string
+	indent    int32 // columns that plain took off
+	depth     int
+	functions map[string]*function
 }
 
 func (p *parser) pos(n syntax.Node) Pos { return p.at(syntax.Start(n)) }

@@ -40,7 +40,7 @@ func (p *parser) node(x syntax.Expr) Node {
 			fail(pos, "a call is of a kernel by its name")
 		}
 		args, attrs := p.arguments(x)
-		return &Apply{Pos: pos, Func: name, Args: args, Attrs: attrs}
+		return p.apply(pos, name, args, attrs)
 	case *syntax.UnaryExpr:
 		return p.unary(x)
 	case *syntax.BinaryExpr:

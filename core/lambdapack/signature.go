@@ -106,10 +106,10 @@ func (r *registry) Names() []string {
 	return slices.Sorted(maps.Keys(r.sigs))
 }
 
-// near is a kernel's name that differs from name by little, for messages.
-func (r *registry) near(name string) string {
+// nearest is the first of the names that differs from name by least, and by little; "" if none does.
+func nearest(name string, names []string) string {
 	best, least := "", 3
-	for _, k := range r.Names() {
+	for _, k := range names {
 		if d := distance(name, k); d < least && d < len(k) {
 			best, least = k, d
 		}

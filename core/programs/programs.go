@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"numpywren/core/errs"
 	"numpywren/core/lambdapack"
 )
 
@@ -55,6 +56,19 @@ var all = sync.OnceValue(func() map[string]program {
 func (library) Lookup(name string) (*lambdapack.Def, bool) {
 	p, ok := all()[name]
 	return p.def, ok
+}
+
+// Bind makes the plan of a text: of its definition called entry, which may call the others, and those of this package.
+func Bind(text, entry string, inputs []lambdapack.Input, opt lambdapack.Options) (*lambdapack.Plan, error) {
+	file, err := lambdapack.Parse("program", text)
+	if err != nil {
+		return nil, err
+	}
+	def, ok := file.Lookup(entry)
+	if !ok {
+		return nil, errs.New(errs.Value, "the program has no definition of %s", entry)
+	}
+	return lambdapack.Bind(def, Library, inputs, nil, opt)
 }
 
 // Source is the text of the file that defines a program.

@@ -92,15 +92,6 @@ func (b Body) write(w io.Writer) error {
 	return nil
 }
 
-// PutFunction keeps a function under its key; equal keys are equal functions.
-func PutFunction(ctx context.Context, s *blob.Store, key string, pickle Body) error {
-	err := s.Put(ctx, functions+key, pickle.Size(), pickle.write, blob.PutOptions{IfNoneMatch: true})
-	if errors.Is(err, blob.ErrExists) {
-		return nil
-	}
-	return err
-}
-
 // PutCall makes a call, which Run runs then. Its function must be there by then.
 func PutCall(ctx context.Context, s *blob.Store, id string, c Call, pickle Body) error {
 	return putObject(ctx, s, arguments+id, c, pickle.Size(), pickle.write, blob.PutOptions{})
@@ -252,36 +243,6 @@ func putResult(ctx context.Context, s *blob.Store, id string, r Result, write fu
 		return nil
 	}
 	return err
-}
-
-// teach gives a process a function that it does not have.
-func teach(ctx context.Context, s *blob.Store, conn *sidecar.Conn, key string) error {
-	if conn.Knows(key) {
-		return nil
-	}
-	if err := func() error {
-		attr, err := s.Stat(ctx, functions+key)
-		if err != nil {
-			return err
-		}
-		r, err := s.Get(ctx, functions+key)
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		head := struct {
-			Op     string `json:"op"`
-			Key    string `json:"key"`
-			Forget bool   `json:"forget,omitempty"` // all other functions
-		}{"function", key, conn.Learn(key)}
-		return conn.Send(head, attr.Size, func(w io.Writer) error {
-			_, err := io.Copy(w, r)
-			return err
-		})
-	}(); err != nil {
-		return fmt.Errorf("the function %s: %w", key, err)
-	}
-	return nil
 }
 
 // putObject writes a line of JSON and size bytes more.

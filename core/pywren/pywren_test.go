@@ -3,8 +3,6 @@ package pywren
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,88 +17,20 @@ import (
 	"numpywren/core/blob/blobtest"
 	"numpywren/core/errs"
 	"numpywren/core/sidecar"
+	"numpywren/core/sidecar/sidecartest"
 	"numpywren/core/tile"
 )
 
-// The other side is this test's program: its functions are words, which it obeys.
-const script = "NUMPYWREN_PYWREN_PEER"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(script) != "" {
-		peer()
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-func send(head any, body []byte) { sendOf(head, body, len(body)) }
-
-// sendOf sends a frame that announces size bytes.
-func sendOf(head any, body []byte, size int) {
-	text, _ := json.Marshal(head)
-	p := binary.LittleEndian.AppendUint32(nil, uint32(len(text)))
-	p = binary.LittleEndian.AppendUint64(p, uint64(size))
-	_, _ = os.Stdout.Write(append(append(p, text...), body...))
-}
-
-// peer speaks as python/numpywren/_sidecar.py does.
-func peer() {
-	send(map[string]any{"protocol": sidecar.Protocol}, nil)
-	functions := map[string]string{}
-	for {
-		var prefix [12]byte
-		if _, err := io.ReadFull(os.Stdin, prefix[:]); err != nil {
-			return
-		}
-		text, body := make([]byte, binary.LittleEndian.Uint32(prefix[:])), make([]byte, binary.LittleEndian.Uint64(prefix[4:]))
-		_, _ = io.ReadFull(os.Stdin, text)
-		_, _ = io.ReadFull(os.Stdin, body)
-		var head struct {
-			Op, Key, Function string
-			Forget            bool
-		}
-		_ = json.Unmarshal(text, &head)
-		switch head.Op {
-		case "function":
-			if head.Forget {
-				clear(functions)
-			}
-			functions[head.Key] = string(body)
-		default:
-			answer(functions[head.Function], body)
-		}
-	}
-}
-
-func answer(function string, body []byte) {
-	switch function {
-	case "upper":
-		fmt.Fprintf(os.Stderr, "upper of %d bytes", len(body))
-		send(map[string]any{"state": Returned}, bytes.ToUpper(body))
-	case "raise":
-		send(map[string]any{"state": Raised, "message": "KeyError: 'x'", "traceback": "where it was"}, []byte("an exception"))
-	case "exit":
-		fmt.Fprint(os.Stderr, "last words")
-		os.Exit(3)
-	case "half": // of a result
-		sendOf(map[string]any{"state": Returned}, body, 2*len(body))
-		os.Exit(4)
-	case "hang":
-		select {}
-	default:
-		fmt.Fprintf(os.Stderr, "there is no function %q", function)
-		os.Exit(1)
-	}
-}
+func TestMain(m *testing.M) { sidecartest.Main(m) }
 
 var ctx = context.Background()
 
 func newParts(t *testing.T) (*blob.Store, *sidecar.Pool) {
 	t.Helper()
-	p := sidecar.NewPool(sidecar.Options{Command: []string{os.Args[0]}, Env: []string{script + "=1"}, Dir: t.TempDir(), Idle: 2})
+	p := sidecar.NewPool(sidecartest.Options(t.TempDir(), 2))
 	t.Cleanup(p.Close)
 	s := blob.NewMemory()
-	for _, word := range []string{"upper", "raise", "exit", "hang", "half"} {
+	for _, word := range sidecartest.Words {
 		require.NoError(t, PutFunction(ctx, s, word+"-00", Body{[]byte(word[:2]), nil, []byte(word[2:])}))
 	}
 	return s, p
@@ -335,6 +265,33 @@ func TestCancelAndClose(t *testing.T) {
 	require.Equal(t, errs.Closed, errs.KindOf(err))
 	_, err = r.Start(Call{Function: "upper-00"}, []Body{nil})
 	require.Equal(t, errs.Closed, errs.KindOf(err))
+}
+
+// TestFresh: a function that is there is written again when it was not for a while, and not before.
+func TestFresh(t *testing.T) {
+	dir := t.TempDir()
+	s := blob.NewFile(dir)
+	put := func() time.Time {
+		require.NoError(t, PutFunction(ctx, s, "upper-00", Body{[]byte("upper")}))
+		attr, err := s.Stat(ctx, functions+"upper-00")
+		require.NoError(t, err)
+		return attr.Modified
+	}
+	put()
+	for age, again := range map[time.Duration]bool{Fresh - time.Minute: false, Fresh + time.Minute: true} {
+		old := time.Now().Add(-age)
+		require.NoError(t, os.Chtimes(dir+"/"+functions+"upper-00", old, old))
+		require.Equal(t, again, put().Sub(old) > time.Minute, "%v", age)
+	}
+	require.NoError(t, s.Delete(ctx, functions+"upper-00"))
+	require.ErrorIs(t, KeepFunction(ctx, s, "upper-00"), blob.ErrNotExist, "nobody has its bytes")
+	key, ok := FunctionOf(functions + "upper-00")
+	require.True(t, ok)
+	require.Equal(t, "upper-00", key)
+	for _, other := range []string{functions, functions + "a/b", Root + "arguments/a/1", "upper-00"} {
+		_, ok := FunctionOf(other)
+		require.False(t, ok, other)
+	}
 }
 
 func TestBlocks(t *testing.T) {

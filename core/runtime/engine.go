@@ -21,6 +21,7 @@ type Engine struct {
 	matrices []*matrix.BigMatrix // by the plan's numbers; nil for those that are all aliases
 	counted  []bool              // matrices whose tiles go after their last reader
 	block    BlockFunc
+	share    func(n int, piece func(k int)) // of kernels, Args.Share: one for all calls
 
 	flops   atomic.Int64
 	kernels atomic.Int64 // nanoseconds
@@ -33,6 +34,7 @@ type BlockFunc func(ctx context.Context, key string, in []*tile.Tile, out *tile.
 // caller keeps them while the Engine is used. With a nil block, programs with functions of the user's fail.
 func (r *Runtime) NewEngine(plan *lambdapack.Plan, matrices []*matrix.BigMatrix, block BlockFunc) *Engine {
 	x := &Engine{rt: r, plan: plan, matrices: matrices, block: block}
+	x.share = func(n int, piece func(k int)) { x.kernels.Add(int64(r.share(n, piece))) }
 	for k, m := range matrices {
 		x.counted = append(x.counted, plan.Matrices[k].Role == lambdapack.RoleTemp && m != nil && !m.Durable && !m.Complete)
 	}

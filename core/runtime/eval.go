@@ -237,8 +237,8 @@ func (e *evaluation) operands(c *lambdapack.Call) ([]value, error) {
 
 // args is the call's scalars at this point of the loops, without its tiles.
 func (e *evaluation) args(c *lambdapack.Call) *kernel.Args {
-	a := &kernel.Args{Attrs: c.Attrs}
-	if block := e.engine.block; block != nil {
+	a := &kernel.Args{Attrs: c.Attrs, Share: e.engine.share}
+	if block := e.engine.block; block != nil && c.Sig.Name == "pyblock" {
 		a.Block = func(key string, in []*tile.Tile, out *tile.Tile) error { return block(e.ctx, key, in, out) }
 	}
 	for _, arg := range c.Args {
@@ -287,7 +287,6 @@ func (e *evaluation) apply(k *kernel.Kernel, a *kernel.Args, operands []value, a
 		}
 		outs = append(outs, value{t: tiles[n], shape: spec.Shape, dtype: spec.DType, owned: n > 0 || acc == nil})
 	}
-	a.Share = func(n int, piece func(k int)) { e.engine.kernels.Add(int64(e.engine.rt.share(n, piece))) }
 	if err := e.engine.timed(func() error { return k.Run(a, tiles, acc != nil) }); err != nil {
 		e.release(outs...)
 		return nil, e.engine.failure(e.task, err)

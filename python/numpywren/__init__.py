@@ -15,7 +15,8 @@ from ._array import BigMatrix
 # Sessions: where arrays live and what computes them.
 from ._executor import Executor, aws_executor, default_executor, local_executor
 
-# Programs of one's own.
+# Programs of one's own, and kernels for them.
+from ._kernels import register_kernel
 from ._lambdapack import Program, lambdapack
 
 # Calls of Python functions.
@@ -41,5 +42,6 @@ __all__ = [
     "get_all_results",
     "lambdapack",
     "local_executor",
+    "register_kernel",
     "wait",
 ]

@@ -35,11 +35,12 @@ def name_of(f: Callable[..., Any]) -> str:
     return str(name).replace("<locals>.", "")
 
 
-def pickled_function(f: Callable[..., Any], far: bool) -> tuple[str, bytes, _pickle.Files]:
-    """A function's key, which names its bytes, its pickle, and the files that it comes from. `far` is for another machine."""
+def pickled_function(f: Callable[..., Any], far: bool, name: str | None = None) -> tuple[str, bytes, _pickle.Files]:
+    """A function's key, which names its bytes, its pickle, and the files that it comes from. `far` is for another machine;
+    `name` is what messages call it, by default its own."""
     if not callable(f):
         raise TypeError(f"f is {f!r}: a function was expected")
-    name = name_of(f)
+    name = name or name_of(f)
     try:
         with _modules.by_value(_modules.own() if far else _modules.hidden(f)):
             data, files = _pickle.function(f)
@@ -62,9 +63,9 @@ class Calls:
         self._listening = False
         self._put: set[str] = set()
 
-    def put(self, executor: Executor, f: Callable[..., Any]) -> str:
+    def put(self, executor: Executor, f: Callable[..., Any], name: str | None = None) -> str:
         """Brings a function to the executor, and gives its key."""
-        key, data, files = pickled_function(f, self._far)
+        key, data, files = pickled_function(f, self._far, name)
         if key not in self._put:
             path = [os.path.abspath(entry) for entry in sys.path]
             made_by = sys.version_info[:2]

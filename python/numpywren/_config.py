@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from . import _operand
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -115,11 +117,10 @@ def _bytes_of(text: str, name: str) -> float:
 def _positive(name: str, value: int | None) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} is {value!r}: an integer was expected")
-    if value < 1:
-        raise ValueError(f"{name} is {value}: at least 1 was expected")
-    return int(value)
+    n = _operand.integer(name, value)
+    if n < 1:
+        raise ValueError(f"{name} is {n}: at least 1 was expected")
+    return n
 
 
 def _text(name: str, value: str | None) -> str | None:

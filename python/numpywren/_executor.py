@@ -193,9 +193,9 @@ class Executor(Functions):
         """What the storage keeps that no name leads to: tells what it is, and with `dry_run=False` deletes it.
 
         These are intermediate matrices, data and results without a name, matrices that never became whole, what ended runs
-        left behind. Jobs that run or are paused keep all that they need, and so does this executor. Arrays of other
-        processes are not known here: what has no name goes when nothing was written to it for an hour; on a `path` that no
-        other process has open, at once.
+        left behind, old calls, and functions that nobody has any more. Jobs that run or are paused keep all that they need,
+        and so does this executor. Arrays of other processes are not known here: what has no name goes when nothing was written
+        to it for an hour; on a `path` that no other process has open, at once.
 
         Args:
             dry_run: whether only to tell.
@@ -401,8 +401,7 @@ def local_executor(
         progress: whether calls of more than a second show a progress bar; by default where somebody looks, in a
             terminal or a notebook.
     """
-    threads = None if workers is None else _operand.integer("workers", workers)
-    return Executor(Config(threads, memory_limit, path, scratch, retain, pipeline_width, progress))
+    return Executor(Config(**locals()))  # each parameter is a setting
 
 
 def aws_executor(
@@ -439,26 +438,10 @@ def aws_executor(
         scratch: the directory for tiles that do not fit in this process's memory.
         progress: whether calls of more than a second show a progress bar.
     """
-    threads = None if workers is None else _operand.integer("workers", workers)
+    settings = locals()  # each parameter is one
     if storage is None or queue is None:
         raise TypeError('storage and queue are needed: aws_executor(storage="s3://bucket/prefix", queue="name")')
-    return Executor(
-        Config(
-            workers=threads,
-            memory_limit=memory_limit,
-            scratch=scratch,
-            retain=retain,
-            pipeline_width=pipeline_width,
-            progress=progress,
-            storage=storage,
-            queue=queue,
-            function=function,
-            region=region,
-            worker_memory=worker_memory,
-            factor=factor,
-            budget=budget,
-        )
-    )
+    return Executor(Config(**settings))
 
 
 _defaults: dict[Config, Executor] = {}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from . import _abi, _operand
+from . import _kernels, _operand
 from ._array import BigMatrix
 
 if TYPE_CHECKING:
@@ -21,22 +21,22 @@ class Program:
 
     Matrices are given in the order of its parameters, or by name; arrays of any kind are taken. The executor is that of
     the first BigMatrix, or the one that stands before all other arguments, or else the default. Integers have defaults.
-    The result is an array, or a tuple of as many as the program returns; all is lazy.
+    The result is an array, or a tuple of as many as the program returns; all is lazy. Kernels of `register_kernel` are
+    those of the moment of the call.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         if not isinstance(function, FunctionType):
             raise TypeError(f"lambdapack decorates a function, not {type(function).__name__}")
         self.filename, self.source = _source(function)
-        checked = _abi.call_json(
-            "npw_check_program", _abi.encode(self.filename, "the file's name"), _abi.encode(self.source, "the program")
-        )
+        checked = _kernels.check(self.filename, self.source + _kernels.declared())
         named = {program["name"]: program for program in checked["programs"]}
         self.name: str = function.__name__
         if self.name not in named:
             raise ValueError(f"{self.filename}: no program {self.name}: a lambda, or a function that was renamed?")
         described = named[self.name]
         self.outputs: int = described["outputs"]
+        self._kernels: list[str] = checked["functions"]
         self._scalars = {p["name"] for p in described["params"] if "default" in p}
         keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
         self.__signature__ = inspect.Signature(
@@ -62,7 +62,8 @@ class Program:
         if executor is None:
             executor = next((x.executor for x in matrices if isinstance(x, BigMatrix)), None) or default_executor()
         scalars = {name: _operand.integer(name, x) for name, x in bound.arguments.items() if name in self._scalars}
-        params = {"source": self.source, "filename": self.filename, "name": self.name, "scalars": scalars}
+        source = self.source + _kernels.stored(executor, self._kernels)
+        params = {"source": source, "filename": self.filename, "name": self.name, "scalars": scalars}
         operands = [executor._array(x) for x in matrices]
         results = executor._apply_many("program", operands, self.outputs, params)
         return results[0] if self.outputs == 1 else tuple(results)

@@ -177,12 +177,10 @@ def checked(name: str, out: Any, shape: list[int], dtype: str) -> np.ndarray[Any
     """What a function made of a block, in the order of tiles' elements, if it has the shape and dtype that were promised."""
     out = np.asarray(out)
     if list(out.shape) != shape:
-        raise ValueError(
-            f"{name} made a block of shape {out.shape} of one of shape {tuple(shape)}: map_blocks wants equal shapes"
-        )
+        raise ValueError(f"{name} made a block of shape {out.shape} of one of shape {tuple(shape)}: equal shapes were expected")
     if out.dtype != dtype:
         if not np.can_cast(out.dtype, dtype, "same_kind"):
-            raise TypeError(f"{name} made a block of {out.dtype}, and map_blocks was told, or found, {dtype}: pass dtype=")
+            raise TypeError(f"{name} made a block of {out.dtype}, where {dtype} was said, or found: pass dtype=")
         out = out.astype(dtype)
     return np.asfortranarray(out)
 

@@ -182,7 +182,7 @@ func unicode(t *testing.T, s *blob.Store) {
 func listMany(t *testing.T, s *blob.Store) {
 	var keys []string
 	for k := range 2100 {
-		keys = append(keys, fmt.Sprintf("m/%d/%d", k%7, k))
+		keys = append(keys, fmt.Sprintf("m/%d/%d/x", k%2, k))
 	}
 	var wg sync.WaitGroup
 	for part := range slices.Chunk(keys, 300) {
@@ -197,7 +197,9 @@ func listMany(t *testing.T, s *blob.Store) {
 	wg.Wait()
 	slices.Sort(keys)
 	require.Equal(t, keys, list1(t, s, ""))
-	require.Equal(t, keys[:300], list1(t, s, "m/0/"))
+	require.Equal(t, keys[:1050], list1(t, s, "m/0/"))
+	require.Equal(t, []string{"0", "1"}, folders1(t, s, "m/"))
+	require.Len(t, folders1(t, s, "m/1/"), 1050)
 	require.NoError(t, s.DeleteAll(ctx, s.List(ctx, "m/")))
 	require.Empty(t, list1(t, s, ""))
 }

@@ -23,7 +23,7 @@ var ctx = context.Background()
 // Run holds a driver to the suite, less the tests that are named. open gives an empty place each time.
 func Run(t *testing.T, open func(t *testing.T) blob.Driver, without ...string) {
 	for name, test := range map[string]func(*testing.T, *blob.Store){
-		"PutGet": putGet, "Missing": missing, "Keys": badKeys, "List": list, "ListWhileDeleting": listWhileDeleting,
+		"PutGet": putGet, "Missing": missing, "Keys": badKeys, "List": list, "Folders": folders, "ListWhileDeleting": listWhileDeleting,
 		"Replace": replace, "FailedPut": failedPut, "IfNoneMatch": ifNoneMatch, "OneCreator": oneCreator, "Atomic": atomicPut,
 		"Again": again, "Ranges": ranges, "ReaderAt": readerAt, "Large": large, "LargeReplaced": largeReplaced, "Unicode": unicode,
 		"ListMany": listMany, "Scan": scan, "DeleteAll": deleteAll, "Sizes": wrongSizes, "Cancelled": cancelled, "Counters": counters,
@@ -95,6 +95,40 @@ func badKeys(t *testing.T, s *blob.Store) {
 	for _, prefix := range []string{"../", "a/../b", "/", "a//b"} {
 		for _, err := range s.List(ctx, prefix) {
 			require.Equal(t, errs.Value, errs.KindOf(err), "%q", prefix)
+		}
+	}
+}
+
+func folders1(t *testing.T, s *blob.Store, folder string) []string {
+	t.Helper()
+	names := []string{}
+	for name, err := range s.Folders(ctx, folder) {
+		require.NoError(t, err)
+		names = append(names, name)
+	}
+	return names
+}
+
+func folders(t *testing.T, s *blob.Store) {
+	for _, key := range []string{"a", "a-b/c", "a.b/c", "ab/c", "ab/c-d/x", "ab/d/e", "ab/d/f/g", "ab/ü&</e", ".h/x"} {
+		put(t, s, key, nil)
+	}
+	require.Equal(t, []string{".h", "a-b", "a.b", "ab"}, folders1(t, s, ""))
+	require.Equal(t, []string{"c-d", "d", "ü&<"}, folders1(t, s, "ab/"))
+	require.Equal(t, []string{"f"}, folders1(t, s, "ab/d/"))
+	for _, none := range []string{"a/", "x/", "ab/c/", "ab/d/f/"} {
+		require.Empty(t, folders1(t, s, none), none)
+	}
+	put(t, s, "aa/1", nil) // "a-b/" and "a.b/" stand before "a/"
+	put(t, s, "b/1", nil)
+	require.NoError(t, s.Delete(ctx, "ab/c-d/x"))
+	require.Equal(t, []string{"d", "ü&<"}, folders1(t, s, "ab/"))
+	for range s.Folders(ctx, "") {
+		break
+	}
+	for _, wrong := range []string{"ab", "../", "a//", "/"} {
+		for _, err := range s.Folders(ctx, wrong) {
+			require.Equal(t, errs.Value, errs.KindOf(err), "%q", wrong)
 		}
 	}
 }

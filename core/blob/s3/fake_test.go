@@ -259,13 +259,18 @@ func (f *fake) complete(w http.ResponseWriter, r *http.Request, key, id string) 
 
 func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	var keys []string
+	var keys []string // of objects, and those of folders, with a slash at the end, when these are asked for
 	for key := range f.objects {
-		if strings.HasPrefix(key, q.Get("prefix")) && key > q.Get("continuation-token") {
+		rest, ok := strings.CutPrefix(key, q.Get("prefix"))
+		if name, _, inside := strings.Cut(rest, "/"); inside && q.Get("delimiter") == "/" {
+			key = q.Get("prefix") + name + "/"
+		}
+		if ok && key > q.Get("continuation-token") {
 			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys)
+	keys = slices.Compact(keys)
 	more := len(keys) > 1000
 	fmt.Fprintf(w, "<ListBucketResult><IsTruncated>%v</IsTruncated>", more)
 	if more {
@@ -273,6 +278,10 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "<NextContinuationToken>%s</NextContinuationToken>", keys[999])
 	}
 	for _, key := range keys {
+		if strings.HasSuffix(key, "/") {
+			fmt.Fprintf(w, "<CommonPrefixes><Prefix>%s</Prefix></CommonPrefixes>", strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(key))
+			continue
+		}
 		p := f.objects[key]
 		fmt.Fprintf(w, "<Contents><Key>%s</Key><Size>%d</Size><ETag>%s</ETag><LastModified>%s</LastModified></Contents>",
 			strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(key), len(p), etag(p), f.born.Format(time.RFC3339))

@@ -149,6 +149,26 @@ func (d *driver) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 	}
 }
 
+// Folders is blob.Folderer's.
+func (d *driver) Folders(ctx context.Context, folder string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		input := &s3.ListObjectsV2Input{Bucket: &d.bucket, Prefix: d.name(folder), Delimiter: aws.String("/")}
+		for pages := s3.NewListObjectsV2Paginator(d.client, input); pages.HasMorePages(); {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield("", d.failure("ListObjectsV2", folder, err))
+				return
+			}
+			for _, common := range page.CommonPrefixes {
+				name := strings.TrimPrefix(aws.ToString(common.Prefix), d.prefix+folder)
+				if !yield(strings.TrimSuffix(name, "/"), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Scan is blob.Scanner's.
 func (d *driver) Scan(ctx context.Context, prefix string) iter.Seq2[blob.Object, error] {
 	return func(yield func(blob.Object, error) bool) {
