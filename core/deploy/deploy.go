@@ -120,6 +120,7 @@ func (d *Deployment) environment() map[string]string {
 type session struct {
 	Deployment
 	region, account, partition string
+	made                       bool // the bucket, by this Apply
 
 	s3     *s3.Client
 	iam    *iam.Client
@@ -175,7 +176,7 @@ func Apply(ctx context.Context, d Deployment, dryRun bool, tell func(line string
 		return err
 	}
 	parts := []part{
-		&bucket{session: s}, &queues{session: s}, &role{session: s}, &function{session: s, code: code}, &recursion{session: s},
+		&bucket{session: s}, &lifecycle{session: s}, &queues{session: s}, &role{session: s}, &function{session: s, code: code}, &recursion{session: s},
 	}
 	parts = append(parts, s.sources()...)
 	for _, p := range parts {
