@@ -47,6 +47,9 @@ type patient struct {
 }
 
 func (p *patient) Do(request *http.Request) (*http.Response, error) {
+	// The SDK leaves it out, and net/http then sends a large body without waiting for the server to ask for it: a refusal that comes
+	// before is lost when the server closes the connection on the rest of the body.
+	request.Proto, request.ProtoMajor, request.ProtoMinor = "HTTP/1.1", 1, 1
 	if !p.answered.Load() && request.ContentLength < smallRequest {
 		return p.first(request)
 	}
