@@ -45,8 +45,12 @@ func openDeployment(ctx context.Context, storage, queueName, region string, leas
 
 // openStore opens a bucket's folder, or makes a folder of a file system.
 func openStore(ctx context.Context, storage, region string) (*blob.Store, error) {
-	if strings.HasPrefix(storage, "s3://") {
-		return openS3(ctx, storage, region)
+	if isURL(storage) {
+		store, err := openS3(ctx, storage, region)
+		if err == nil {
+			err = reach(ctx, store)
+		}
+		return store, err
 	}
 	if scheme, _, found := strings.Cut(storage, "://"); found {
 		return nil, errs.New(errs.Value, "storage is %q: s3://bucket/prefix or a folder were expected, not %s://", storage, scheme)

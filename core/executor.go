@@ -65,6 +65,7 @@ func Open(cfg Config) (*Executor, error) {
 		return nil, err
 	}
 	e := &Executor{cfg: cfg, named: map[string]*stored{}, live: map[*stored]struct{}{}, held: map[string]int{}}
+	e.buckets.open = func(ctx context.Context, url string) (*blob.Store, error) { return openS3(ctx, url, cfg.Region) }
 	if cfg.Path != "" {
 		if err := os.MkdirAll(cfg.Path, 0o755); err != nil {
 			return nil, errs.New(errs.OS, "path %s cannot be made: %w", cfg.Path, err)

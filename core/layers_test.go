@@ -25,7 +25,7 @@ var layers = []layer{
 	{"core/cloud", none},
 	{"core/blob", none},
 	{"core/blob/blobtest", all},
-	{"core/blob/s3", []string{"core/blob"}},
+	{"core/blob/s3", []string{"core/cloud", "core/blob"}},
 	{"core/queue", none},
 	{"core/queue/queuetest", all},
 	{"core/queue/sqs", []string{"core/cloud", "core/queue"}},

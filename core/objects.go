@@ -5,10 +5,8 @@ import (
 	"io"
 	"path"
 	"strings"
-	"sync"
 
 	"numpywren/core/blob"
-	"numpywren/core/blob/s3"
 	"numpywren/core/errs"
 	"numpywren/core/expr"
 	"numpywren/core/grid"
@@ -18,46 +16,10 @@ import (
 
 // Arrays come from URLs of objects and go to them, s3://bucket/key, as they do with paths of files.
 
-// buckets are the stores of URLs that an executor has met, by bucket: each has connections that are worth keeping.
-type buckets struct {
-	open  func(ctx context.Context, url string) (*blob.Store, error) // nil: S3, as AWS's environment says
-	mu    sync.Mutex
-	known map[string]*blob.Store
-}
-
 const scheme = "s3://"
 
 // isURL says whether a path is the URL of an object.
 func isURL(path string) bool { return strings.HasPrefix(path, scheme) }
-
-// find gives the store of a URL's bucket and the key in it.
-func (b *buckets) find(ctx context.Context, url string) (*blob.Store, string, error) {
-	bucket, key, err := s3.Parse(url)
-	if err == nil && key == "" {
-		err = errs.New(errs.Value, "%s is a whole bucket: give the URL of an object, s3://bucket/key", url)
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if store := b.known[bucket]; store != nil {
-		return store, key, nil
-	}
-	open := b.open
-	if open == nil {
-		open = func(ctx context.Context, url string) (*blob.Store, error) { return s3.Open(ctx, url, s3.Options{}) }
-	}
-	store, err := open(ctx, scheme+bucket)
-	if err != nil {
-		return nil, "", err
-	}
-	if b.known == nil {
-		b.known = map[string]*blob.Store{}
-	}
-	b.known[bucket] = store
-	return store, key, nil
-}
 
 // stageBytes is the memory for what is read of an object, or written to it, at a time.
 func (e *Executor) stageBytes() int64 { return min(16<<20, max(64<<10, e.space.Limit()/16)) }

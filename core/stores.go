@@ -2,10 +2,12 @@ package core
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"numpywren/core/blob"
 	"numpywren/core/blob/s3"
+	"numpywren/core/errs"
 	"numpywren/core/fleet"
 	"numpywren/core/invoke"
 	"numpywren/core/queue"
@@ -15,14 +17,48 @@ import (
 // openTime bounds the first request, so that a wrong address is an error within seconds.
 const openTime = 15 * time.Second
 
+// openS3 opens a bucket or a folder of one; nothing else does. It sends no request.
 func openS3(ctx context.Context, url, region string) (*blob.Store, error) {
-	store, err := s3.Open(ctx, url, s3.Options{Region: region})
-	if err != nil {
-		return nil, err
-	}
+	return s3.Open(ctx, url, s3.Options{Region: region})
+}
+
+// reach asks a store for an answer.
+func reach(ctx context.Context, store *blob.Store) error {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
-	return store, store.Check(ctx)
+	return store.Check(ctx)
+}
+
+// buckets are the stores of URLs that an executor has met, by bucket: each has connections that are worth keeping.
+type buckets struct {
+	open  func(ctx context.Context, url string) (*blob.Store, error)
+	mu    sync.Mutex
+	known map[string]*blob.Store
+}
+
+// find gives the store of a URL's bucket and the key in it. No request is made: who may read an object need not see the others.
+func (b *buckets) find(ctx context.Context, url string) (*blob.Store, string, error) {
+	bucket, key, err := s3.Parse(url)
+	if err == nil && key == "" {
+		err = errs.New(errs.Value, "%s is a whole bucket: give the URL of an object, s3://bucket/key", url)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if store := b.known[bucket]; store != nil {
+		return store, key, nil
+	}
+	store, err := b.open(ctx, scheme+bucket)
+	if err != nil {
+		return nil, "", err
+	}
+	if b.known == nil {
+		b.known = map[string]*blob.Store{}
+	}
+	b.known[bucket] = store
+	return store, key, nil
 }
 
 func openSQS(ctx context.Context, name, region string, lease time.Duration) (*queue.Queue, error) {

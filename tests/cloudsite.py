@@ -138,6 +138,10 @@ class Worker:
         self._process.terminate()
         return self._process.wait(60)
 
+    def wait(self, seconds: float) -> int:
+        """Its exit status, once it ends by itself."""
+        return self._process.wait(seconds)
+
     def freeze(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
 

@@ -2,13 +2,16 @@
 
 A failure is one of those that S3 and SQS are known for: 500 and 503 without the request having been done, a connection that is
 reset before it, and one that is reset after it, so that the client cannot know. It can also have every message delivered twice:
-it sends it once more, a while later.
+it sends it once more, a while later; and be a service whose clock is not the client's.
 """
 
 from __future__ import annotations
 
 import collections
 import contextlib
+import datetime
+import email.utils
+import json
 import random
 import socket
 import socketserver
@@ -19,16 +22,20 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 
 FAULTS = ("500", "503", "reset before", "reset after")
+WINDOW = 15 * 60.0  # seconds that the times of a request and of the server may differ
 _REASONS = {"500": ("Internal Server Error", "InternalError"), "503": ("Slow Down", "SlowDown")}
 
 
 class FaultProxy(socketserver.ThreadingTCPServer):
     """Passes requests on to `target`; `rate` of them fail as `random.Random(seed)` says, all take `pace` seconds longer.
 
-    With `late`, each request that sends messages is done a second time, so many seconds after it. `rate` and `pace` may be
-    changed at any time. `trap` is a part of a request's first line and what to call when such a request comes; it is not done.
-    `counts` says how often each of `FAULTS` was done, "requests" how many came, "refused" how many
-    connections found no server, "broken" how many were lost, "again" how many requests were done twice.
+    `ahead` is by how many seconds its clock is ahead of this machine's: it refuses what is signed with a time that is more
+    than 15 minutes from its own, as S3 and SQS do. With `late`, each request that sends messages is done a second time, so
+    many seconds after it. `rate`, `pace` and `ahead` may be changed at any time. `trap` is a part of a request's first line
+    and what to call when such a request comes; it is not done.
+    `counts` says how often each of `FAULTS` was done, "requests" how many came, "skewed" how many were refused for their
+    time and are not among those, "refused" how many connections found no server, "broken" how many were lost, "again" how
+    many requests were done twice.
     """
 
     daemon_threads = True
@@ -40,6 +47,7 @@ class FaultProxy(socketserver.ThreadingTCPServer):
         self.target = (where.hostname or "", where.port or 80)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.rate, self.pace, self.late = rate, pace, late
+        self.ahead = 0.0
         self.trap: tuple[bytes, Callable[[], object]] | None = None
         self.counts: collections.Counter[str] = collections.Counter()
         self._chance = random.Random(seed)
@@ -124,6 +132,11 @@ class _Connection(socketserver.BaseRequestHandler):
         if self.server.trap is not None and self.server.trap[0] in head[0]:
             self.server.trap[1]()
             raise _Reset
+        if self.server.ahead and self._skewed(fields):
+            for _ in _body(client, fields):
+                pass
+            self._refuse(fields, head[0].startswith(b"HEAD "))
+            return True
         fate = self.server.fate()
         time.sleep(self.server.pace)
         if fate == "reset before":
@@ -170,6 +183,33 @@ class _Connection(socketserver.BaseRequestHandler):
         reason, code = _REASONS[fate]
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>by the test's proxy</Message></Error>".encode()
         head = f"HTTP/1.1 {fate} {reason}\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        self.request.sendall(head if bare else head + body)
+
+    def _skewed(self, fields: dict[str, str]) -> bool:
+        """Whether a request is signed with a time that the server would not take."""
+        signed = datetime.datetime.strptime(fields["x-amz-date"], "%Y%m%dT%H%M%S%z").timestamp()
+        return abs(time.time() + self.server.ahead - signed) > WINDOW
+
+    def _refuse(self, fields: dict[str, str], bare: bool) -> None:
+        """Says that a request is signed with another time than that of the server."""
+        self.server.count("skewed")
+        if "x-amz-target" in fields:
+            kind, text = (
+                "application/x-amz-json-1.0",
+                {
+                    "__type": "com.amazon.coral.service#InvalidSignatureException",
+                    "message": f"Signature expired: {fields['x-amz-date']} is not the time of the test's proxy",
+                },
+            )
+            body = json.dumps(text).encode()
+        else:
+            kind = "application/xml"
+            body = (
+                b"<?xml version='1.0'?><Error><Code>RequestTimeTooSkewed</Code>"
+                b"<Message>The difference between the request time and the current time is too large.</Message></Error>"
+            )
+        date = email.utils.formatdate(time.time() + self.server.ahead, usegmt=True)
+        head = f"HTTP/1.1 403 Forbidden\r\nDate: {date}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         self.request.sendall(head if bare else head + body)
 
     def _reset(self) -> None:

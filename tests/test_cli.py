@@ -48,8 +48,9 @@ def test_life(aws: dict[str, str], tmp_path: pathlib.Path) -> None:
 
     plan = run(aws, "deploy", "--worker", str(worker), "--dry-run", "--memory", "2048")
     assert plan.returncode == 0, plan.stderr
-    assert plan.stdout.splitlines()[:3] == [
+    assert plan.stdout.splitlines()[:4] == [
         "create bucket numpywren-test in us-east-1, encrypted, without public access",
+        "create rule of bucket numpywren-test: parts of abandoned uploads go after 7 days",
         "create queue jobs-dead",
         "create queue jobs-0",
     ]

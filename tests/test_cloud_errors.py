@@ -6,12 +6,14 @@ import concurrent.futures
 import http.server
 import json
 import os
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import cloudsite
+import faultproxy
 import numpy as np
 import pytest
 
@@ -56,7 +58,7 @@ NOBODY = "http://127.0.0.1:9"
     ("variables", "arguments", "error", "words"),
     [
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, {}, OSError, "no AWS credentials"),
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, {}, PermissionError, "credentials"),
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, {}, PermissionError, r"credentials are not valid \(SignatureDoesNotMatch"),
         ({"AWS_REGION": ""}, {}, ValueError, "no AWS region"),
         ({}, {"region": "eu-north-7"}, ValueError, 'in the region "us-east-1", not "eu-north-7"'),
         ({}, {"storage": "s3://no-such-bucket-anywhere/x"}, FileNotFoundError, "no-such-bucket-anywhere"),
@@ -124,6 +126,39 @@ def test_missing_rights(site, monkeypatch, service, action):
                 npywren.aws_executor(site.storage, site.name)
         finally:
             server.shutdown()
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(20, "behind"), (-20, "ahead of")])
+@pytest.mark.parametrize("service", ["S3", "SQS"])
+def test_clock(site, monkeypatch, service, minutes, words):
+    """A clock that is too far off is named, and by how much, by clients and by workers; the SDK does not try another time."""
+    with faultproxy.FaultProxy(site.s3 if service == "S3" else site.sqs) as proxy:
+        proxy.ahead = minutes * 60.0
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", proxy.url)
+        off = rf"clock is (20m[01]s|19m5[89]s) {words} the service's: set it"
+        with pytest.raises(OSError, match=off):
+            npywren.aws_executor(site.storage, site.name)
+        where = {"s3": proxy.url} if service == "S3" else {"sqs": proxy.url}
+        worker = site.worker(environment=site.environment(**where))
+        assert worker.wait(10) != 0
+        assert re.search(off, worker.log.read_text())
+        assert proxy.counts["requests"] == 0
+        assert 2 <= proxy.counts["skewed"] <= 2 * (1 + cloudsite.BANDS)  # SQS's queues are looked for at once
+        if service == "S3":
+            # This asks with a HEAD, whose answers have no words.
+            with npywren.local_executor(progress=False) as ex, pytest.raises(OSError, match=off):
+                ex.matrix_init(f"s3://{site.name}/x.npy")
+
+
+@pytest.mark.parametrize("service", ["S3", "SQS"])
+def test_a_clock_that_is_off_a_little(site, monkeypatch, service):
+    with faultproxy.FaultProxy(site.s3 if service == "S3" else site.sqs) as proxy:
+        proxy.ahead = 14 * 60.0
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", proxy.url)
+        with npywren.aws_executor(site.storage, site.name, progress=False) as ex:
+            assert ex.jobs() == []
+        assert proxy.counts["requests"] > 0
+        assert proxy.counts["skewed"] == 0
 
 
 def test_no_such_function(site, monkeypatch):

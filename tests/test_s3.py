@@ -107,7 +107,11 @@ def test_bad_urls(ex, s3, bucket):
     ("variables", "error", "words"),
     [
         ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}, ConnectionRefusedError, "cannot be reached"),
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, PermissionError, "credentials.* are not valid"),
+        (
+            {"AWS_SECRET_ACCESS_KEY": "wrong"},
+            PermissionError,
+            r"the AWS credentials are not valid \(SignatureDoesNotMatch: .*\): log in again",
+        ),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, OSError, "no AWS credentials"),
         ({"AWS_ENDPOINT_URL_S3": "nonsense"}, ValueError, "is no URL"),
     ],

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	objects "numpywren/core/blob/s3"
 	"numpywren/core/cloud"
 	"numpywren/core/errs"
 	"numpywren/core/queue/sqs"
@@ -119,6 +120,7 @@ func (d *Deployment) environment() map[string]string {
 type session struct {
 	Deployment
 	region, account, partition string
+	made                       bool // the bucket, by this Apply
 
 	s3     *s3.Client
 	iam    *iam.Client
@@ -132,15 +134,13 @@ func connect(ctx context.Context, d Deployment) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := cloud.Load(ctx, d.Region)
+	cfg, err := cloud.Load(ctx, cloud.Options{Region: d.Region})
 	if err != nil {
 		return nil, err
 	}
 	s := &session{
 		Deployment: d, region: cfg.Region,
-		// A server of one's own has no host for each bucket.
-		s3:  s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }),
-		iam: iam.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
+		s3: objects.Client(cfg), iam: iam.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
 	}
 	who, err := s.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
@@ -178,7 +178,9 @@ func Apply(ctx context.Context, d Deployment, dryRun bool, tell func(line string
 	if err := s.pick(code); err != nil {
 		return err
 	}
-	parts := []part{&bucket{session: s}, &queues{session: s}, &role{session: s}, &function{session: s, code: code}, &recursion{session: s}}
+	parts := []part{
+		&bucket{session: s}, &lifecycle{session: s}, &queues{session: s}, &role{session: s}, &function{session: s, code: code}, &recursion{session: s},
+	}
 	parts = append(parts, s.sources()...)
 	for _, p := range parts {
 		verb, what, err := p.look(ctx)

@@ -20,9 +20,13 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	objects "numpywren/core/blob/s3"
+	aws "numpywren/core/cloud"
 	"numpywren/core/deploy"
 	"numpywren/core/errs"
 )
@@ -134,6 +138,7 @@ func life(t *testing.T, s3, sqs string) {
 	plan := apply(t, d, true)
 	assert.Equal(t, []string{
 		"create bucket " + n + " in us-east-1, encrypted, without public access",
+		"create rule of bucket " + n + ": parts of abandoned uploads go after 7 days",
 		"create queue " + n + "-dead", "create queue " + n + "-0", "create queue " + n + "-1", "create queue " + n + "-2",
 		"create role " + n + "-worker", "create function " + n + ": x86_64, 3008 MB, 0.0 MB of code",
 		"update function " + n + ": it may call itself",
@@ -196,6 +201,64 @@ func TestOthersBucket(t *testing.T) {
 	assert.Contains(t, apply(t, second, false), "keep bucket "+first.Name)
 	assert.Contains(t, remove(t, second, true, false), "keep bucket "+first.Name+": it was not made by this deployment")
 	assert.Contains(t, remove(t, first, true, false), "delete bucket "+first.Name)
+}
+
+// TestLifecycle: the rule for parts of uploads is made, mended, and beside it the rules of others stay as they are.
+func TestLifecycle(t *testing.T) {
+	cloud(t, "moto", "moto")
+	d := deployment(t)
+	rule := "rule of bucket " + d.Name + ": parts of abandoned uploads go after 7 days"
+	apply(t, d, false)
+	cfg, err := aws.Load(t.Context(), aws.Options{})
+	require.NoError(t, err)
+	client := objects.Client(cfg)
+	rules := func() map[string]types.LifecycleRule {
+		out, err := client.GetBucketLifecycleConfiguration(t.Context(), &s3.GetBucketLifecycleConfigurationInput{Bucket: &d.Name})
+		require.NoError(t, err)
+		found := map[string]types.LifecycleRule{}
+		for _, r := range out.Rules {
+			found[*r.ID] = r
+		}
+		return found
+	}
+	put := func(list ...types.LifecycleRule) {
+		_, err := client.PutBucketLifecycleConfiguration(t.Context(), &s3.PutBucketLifecycleConfigurationInput{
+			Bucket: &d.Name, LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: list},
+		})
+		require.NoError(t, err)
+	}
+	const ours = "numpywren-abandoned-uploads"
+	made := rules()[ours]
+	require.EqualValues(t, 7, *made.AbortIncompleteMultipartUpload.DaysAfterInitiation)
+	require.Nil(t, made.Expiration, "no object is removed")
+	assert.Contains(t, apply(t, d, true), "keep "+rule)
+
+	id, prefix, days, longer := "theirs", "scratch/", int32(30), int32(90)
+	theirs := types.LifecycleRule{
+		ID: &id, Status: types.ExpirationStatusEnabled, Filter: &types.LifecycleRuleFilter{Prefix: &prefix},
+		Expiration: &types.LifecycleExpiration{Days: &days},
+	}
+	put(theirs)
+	assert.Contains(t, apply(t, d, true), "create "+rule)
+	require.Len(t, rules(), 1, "a plan changes nothing")
+	assert.Contains(t, apply(t, d, false), "create "+rule)
+	require.Equal(t, made.AbortIncompleteMultipartUpload, rules()[ours].AbortIncompleteMultipartUpload)
+	require.EqualValues(t, 30, *rules()[id].Expiration.Days)
+
+	made.AbortIncompleteMultipartUpload = &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: &longer}
+	put(theirs, made)
+	assert.Contains(t, apply(t, d, false), "update "+rule)
+	require.Len(t, rules(), 2)
+	require.EqualValues(t, 7, *rules()[ours].AbortIncompleteMultipartUpload.DaysAfterInitiation)
+	require.EqualValues(t, 30, *rules()[id].Expiration.Days)
+
+	second := deployment(t)
+	second.Storage = "s3://" + d.Name + "/else"
+	put(theirs)
+	assert.NotContains(t, strings.Join(apply(t, second, false), "\n"), "rule", "a bucket that it did not make is left as it is")
+	require.Len(t, rules(), 1)
+	remove(t, second, false, false)
+	remove(t, d, true, false)
 }
 
 // TestCheckFails: every failure is named, and the rest is checked all the same.

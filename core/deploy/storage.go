@@ -73,6 +73,7 @@ func (b *bucket) apply(ctx context.Context) error {
 	if err != nil && !lacks(err) {
 		return cloud.Explain(err, "bucket "+b.bucket+": cannot set its encryption")
 	}
+	b.made = true
 	return nil
 }
 

@@ -21,8 +21,12 @@ type Function struct {
 	client *lambda.Client
 }
 
-// callTime bounds one call, whatever the network does.
-const callTime = 30 * time.Second
+const (
+	// callTime bounds one call, whatever the network does. A container that starts takes some seconds of it.
+	callTime = 30 * time.Second
+	// attempts are few: when the account has no room for more workers, there is none for a while.
+	attempts = 4
+)
 
 // Open makes a Function, without a request. Credentials, region and endpoint are as AWS's tools find them; a region that is not
 // empty goes before.
@@ -30,7 +34,7 @@ func Open(ctx context.Context, name, region string) (*Function, error) {
 	if name == "" {
 		return nil, errs.New(errs.Value, "function must not be empty")
 	}
-	cfg, err := cloud.Load(ctx, region)
+	cfg, err := cloud.Load(ctx, cloud.Options{Region: region, Patience: callTime, Attempts: attempts})
 	if err != nil {
 		return nil, err
 	}

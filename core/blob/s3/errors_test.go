@@ -68,7 +68,7 @@ func TestRefusals(t *testing.T) {
 		"stat":  {"HeadObject", answer(403, "", ""), stat, errs.OS, "s3:GetObject on arn:aws:s3:::bucket/prefix/k"},
 		"key":   {"GetObject", answer(403, "InvalidAccessKeyId", "unknown"), read, errs.OS, "AWS_ACCESS_KEY_ID"},
 		"token": {"PutObject", answer(400, "ExpiredToken", "it expired"), put, errs.OS, "log in again"},
-		"clock": {"GetObject", answer(403, "RequestTimeTooSkewed", ""), read, errs.OS, "clock"},
+		"clock": {"GetObject", answer(403, "RequestTimeTooSkewed", ""), read, errs.OS, "this machine's clock is too far off"},
 		"other": {"PutObject", answer(400, "EntityTooLarge", "too large"), put, errs.OS, "EntityTooLarge: too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,6 +79,22 @@ func TestRefusals(t *testing.T) {
 			require.Equal(t, c.kind, errs.KindOf(err))
 		})
 	}
+}
+
+// TestRefusedHead: the answer to a HEAD has no words, so a second request asks for them.
+func TestRefusedHead(t *testing.T) {
+	f := newFake(t)
+	s := f.store(t)
+	f.fails("HeadObject", answer(403, "", ""), answer(400, "", ""))
+	f.fails("GetObject", answer(403, "SignatureDoesNotMatch", "not the one we calculated"), answer(400, "ExpiredToken", "too old"))
+	_, err := s.Stat(ctx, "k")
+	require.ErrorContains(t, err, "s3://bucket/prefix/k: GetObject: the AWS credentials are not valid (SignatureDoesNotMatch: not the one we calculated)")
+	require.ErrorIs(t, err, syscall.EACCES)
+	_, err = s.Stat(ctx, "k")
+	require.ErrorContains(t, err, "the AWS credentials have expired (ExpiredToken: too old)")
+	_, err = s.Stat(ctx, "k")
+	require.ErrorIs(t, err, blob.ErrNotExist)
+	require.Equal(t, 2, f.requests("GetObject"))
 }
 
 func TestNoCredentials(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"numpywren/core/blob"
+	"numpywren/core/cloud"
 )
 
 func (d *driver) Get(ctx context.Context, key string) (io.ReadCloser, error) {
@@ -95,11 +95,10 @@ func (d *driver) again(ctx context.Context, key string, n int, err error) error 
 		return d.failure("GetObject", key, err)
 	}
 	d.Retries.Add(1)
-	pause := time.Duration(rand.Int64N(int64(min(longestPause, 50*time.Millisecond<<n))))
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(pause):
+	case <-time.After(cloud.Pause(n, err)):
 		return nil
 	}
 }

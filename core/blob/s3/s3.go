@@ -13,13 +13,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"iter"
+	"net/http"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	smithy "github.com/aws/smithy-go"
 
 	"numpywren/core/blob"
+	"numpywren/core/cloud"
 	"numpywren/core/errs"
 )
 
@@ -28,7 +31,6 @@ import (
 type Options struct {
 	Region   string
 	Endpoint string // the URL of another service than Amazon's; buckets are then in the path, not in the host's name
-	Profile  string // of the AWS configuration files
 }
 
 // driver is a folder of a bucket.
@@ -105,9 +107,23 @@ func checksum(crc uint32) string {
 func (d *driver) Stat(ctx context.Context, key string) (blob.Attr, error) {
 	out, err := d.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &d.bucket, Key: d.name(key)})
 	if err != nil {
-		return blob.Attr{}, d.failure("HeadObject", key, err)
+		return blob.Attr{}, d.refusal(ctx, key, err)
 	}
 	return blob.Attr{Size: aws.ToInt64(out.ContentLength), Version: aws.ToString(out.ETag), Modified: aws.ToTime(out.LastModified)}, nil
+}
+
+// refusal is the error of a HEAD. Its answers have no body that could say why something is refused: the same is asked in another way
+// then.
+func (d *driver) refusal(ctx context.Context, key string, err error) error {
+	if status := cloud.Status(err); status == http.StatusForbidden || status == http.StatusBadRequest {
+		out, found := d.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &d.bucket, Key: d.name(key), Range: aws.String("bytes=0-0")})
+		if found == nil {
+			_ = out.Body.Close()
+		} else if cloud.Status(found) == status {
+			return d.failure("GetObject", key, found)
+		}
+	}
+	return d.failure("HeadObject", key, err)
 }
 
 func (d *driver) Delete(ctx context.Context, key string) error {
@@ -133,7 +149,7 @@ func (d *driver) DeleteBatch(ctx context.Context, keys []string) error {
 	for _, e := range out.Errors {
 		if code := aws.ToString(e.Code); code != "NoSuchKey" {
 			key := strings.TrimPrefix(aws.ToString(e.Key), d.prefix)
-			return d.refused("DeleteObjects", key, code, aws.ToString(e.Message), nil)
+			return d.failure("DeleteObjects", key, &smithy.GenericAPIError{Code: code, Message: aws.ToString(e.Message)})
 		}
 	}
 	return nil

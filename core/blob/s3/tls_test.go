@@ -10,9 +10,12 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,19 +68,55 @@ func TestTLS(t *testing.T) {
 		return err == nil
 	}, 10*time.Second, 10*time.Millisecond)
 	at := "https://" + address
+	var lost int64 // retries of requests whose answers were lost
 	s, err := s3.Open(ctx, bucket(t, at)+"/tls", s3.Options{Endpoint: at})
 	require.NoError(t, err)
-	for _, n := range []int{0, 1000, 5 * mib, 30 * mib} {
+	const single = 5 * mib // which is sent in one request, by far larger than what sockets hold
+	for _, n := range []int{0, 1000, single, 30 * mib} {
 		p := random(n)
 		require.NoError(t, s.PutBytes(ctx, "k", p, blob.PutOptions{}))
 		got, err := s.ReadAll(ctx, "k")
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(p, got))
+		require.Zero(t, s.Counters().Retries-lost)
 		require.ErrorIs(t, s.PutBytes(ctx, "k", p, blob.PutOptions{IfNoneMatch: true}), blob.ErrExists)
+		if n == single {
+			// This server asks for the body at once, refuses the request by its head, and closes the connection on the bytes that
+			// still come: the reset may overtake its answer. Only trying again helps then; TestRefusedByHead has what S3 does.
+			lost = s.Counters().Retries
+		}
 	}
 	require.NoError(t, s.DeleteAll(ctx, s.List(ctx, "")))
 	require.NoError(t, s.Check(ctx))
-	require.LessOrEqual(t, s.Counters().Retries, int64(4), "at most the puts that are refused before all of their bodies came")
+	require.Zero(t, s.Counters().Retries-lost)
+}
+
+// TestRefusedByHead: a large body is not sent before the server asks for it: a refusal comes without one, and is not lost.
+func TestRefusedByHead(t *testing.T) {
+	newFake(t) // for AWS's variables
+	var asked, asking atomic.Int64
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if r.Header.Get("Expect") == "100-continue" {
+			asking.Add(1)
+		}
+		answer(http.StatusPreconditionFailed, "PreconditionFailed", "")(w, r)
+	}))
+	defer server.Close()
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.NoError(t, os.WriteFile(bundle, text, 0o600))
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	s, err := s3.Open(ctx, "s3://bucket/prefix", s3.Options{Endpoint: server.URL})
+	require.NoError(t, err)
+	for range 20 {
+		require.ErrorIs(t, s.PutBytes(ctx, "k", random(5*mib), blob.PutOptions{IfNoneMatch: true}), blob.ErrExists)
+	}
+	require.EqualValues(t, 20, asking.Load())
+	require.EqualValues(t, 20, asked.Load())
+	require.Zero(t, s.Counters().Retries)
+	require.ErrorIs(t, s.PutBytes(ctx, "k", random(1000), blob.PutOptions{IfNoneMatch: true}), blob.ErrExists)
+	require.EqualValues(t, 20, asking.Load(), "for a small body it is not worth a round trip")
 }
 
 // program is where versitygw lies: tools/servers.py tells.

@@ -146,7 +146,7 @@ func TestWords(t *testing.T) {
 		{fail("QueueDoesNotExist", "The specified queue does not exist."), errs.NotFound, []string{"jobs-dead", "eu-west-1", "numpywren deploy --name jobs"}},
 		{fail("AWS.SimpleQueueService.NonExistentQueue", "x"), errs.NotFound, []string{"numpywren deploy"}},
 		{fail("AccessDeniedException", "User u is not authorized"), errs.OS, []string{"the right sqs:GetQueueUrl is missing", "User u"}},
-		{fail("InvalidClientTokenId", "The security token is invalid"), errs.OS, []string{"does not know these credentials"}},
+		{fail("InvalidClientTokenId", "The security token is invalid"), errs.OS, []string{"are not valid"}},
 		{fail("ExpiredToken", "x"), errs.OS, []string{"have expired"}},
 		{fail("RequestExpired", "x"), errs.OS, []string{"clock"}},
 		{fail("SomethingNew", "what it says"), errs.OS, []string{"what it says"}},
@@ -185,7 +185,7 @@ func TestUnreachable(t *testing.T) {
 	start := time.Now()
 	_, err = sqs.Open(t.Context(), sqs.Options{Name: "jobs", Endpoint: "http://" + l.Addr().String()})
 	require.ErrorContains(t, err, "cannot be reached")
-	require.ErrorContains(t, err, "AWS_ENDPOINT_URL")
+	require.ErrorContains(t, err, "the endpoint's URL (AWS_ENDPOINT_URL)")
 	assert.Equal(t, errs.OS, errs.KindOf(err))
 	assert.Less(t, time.Since(start), 20*time.Second)
 }

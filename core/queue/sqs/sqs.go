@@ -18,7 +18,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -150,7 +149,7 @@ func connect(ctx context.Context, opt Options) (*driver, error) {
 	if err := opt.fill(); err != nil {
 		return nil, err
 	}
-	cfg, err := cloud.Load(ctx, opt.Region)
+	cfg, err := cloud.Load(ctx, cloud.Options{Region: opt.Region})
 	if err != nil {
 		return nil, err
 	}
@@ -159,8 +158,8 @@ func connect(ctx context.Context, opt Options) (*driver, error) {
 			o.BaseEndpoint = aws.String(opt.Endpoint)
 		}
 	})}
-	if at := d.client.Options().BaseEndpoint; at != nil && !strings.HasPrefix(*at, "http://") && !strings.HasPrefix(*at, "https://") {
-		return nil, errs.New(errs.Value, "the SQS endpoint %q is no URL: want http://… or https://…", *at)
+	if err := cloud.CheckEndpoint("SQS", d.client.Options().BaseEndpoint); err != nil {
+		return nil, err
 	}
 	d.ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return d, nil

@@ -1,4 +1,4 @@
-package s3
+package cloud
 
 import (
 	"errors"
@@ -15,14 +15,12 @@ func TestPause(t *testing.T) {
 	longest := func(attempt int, err error) time.Duration {
 		most := time.Duration(0)
 		for range 1000 {
-			d, failed := pause(attempt, err)
-			require.NoError(t, failed)
-			most = max(most, d)
+			most = max(most, Pause(attempt, err))
 		}
 		return most
 	}
 	reset, slow := errors.New("connection reset"), &smithy.GenericAPIError{Code: "SlowDown"}
-	for attempt, most := range map[int]time.Duration{1: firstPause, 2: 2 * firstPause, 3: 4 * firstPause, attempts: longestPause} {
+	for attempt, most := range map[int]time.Duration{1: firstPause, 2: 2 * firstPause, 3: 4 * firstPause, 12: longestPause} {
 		require.InEpsilon(t, most, longest(attempt, reset), 0.1, "attempt %d", attempt)
 	}
 	require.InEpsilon(t, throttlePause, longest(1, slow), 0.1)
