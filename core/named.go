@@ -8,6 +8,7 @@ import (
 	"errors"
 	"sort"
 	"strings"
+	"time"
 
 	"numpywren/core/blob"
 	"numpywren/core/errs"
@@ -42,16 +43,60 @@ func randomKey() string {
 
 // claim makes a folder ready for the tiles of an expression: what another one left there is deleted.
 func (e *Executor) claim(ctx context.Context, prefix, hash string) error {
-	if hash != "" {
-		if before, err := e.durable.ReadAll(ctx, prefix+matrix.Marker); err == nil && string(before) == hash {
-			return nil
+	before, err := e.durable.ReadAll(ctx, prefix+matrix.Marker)
+	switch {
+	case err == nil && hash != "" && string(before) == hash:
+		return nil
+	case err == nil && e.fleet != nil:
+		if err := e.vacated(ctx, prefix); err != nil {
+			return err
 		}
+	case err != nil && !errors.Is(err, blob.ErrNotExist):
+		return err
 	}
 	if err := e.clear(ctx, prefix); err != nil {
 		return err
 	}
-	return e.durable.PutBytes(ctx, prefix+matrix.Marker, []byte(hash), blob.PutOptions{})
+	err = e.durable.PutBytes(ctx, prefix+matrix.Marker, []byte(hash), blob.PutOptions{IfNoneMatch: true})
+	if errors.Is(err, blob.ErrExists) {
+		if there, e := e.durable.ReadAll(ctx, prefix+matrix.Marker); e == nil && string(there) == hash {
+			return nil // it is ours, after an answer that was lost, or means the same
+		}
+		return errs.New(errs.Exists, "another process began to write a matrix named %q at this moment: choose another name", strings.TrimSuffix(prefix, "/"))
+	}
+	return err
 }
+
+// vacated waits until no worker can write to a folder any more: a job that is over may have left tasks in their hands. One that goes
+// on is an error.
+func (e *Executor) vacated(ctx context.Context, prefix string) error {
+	for end := time.Now().Add(vacating); ; {
+		job, err := e.fleet.Writer(ctx, prefix)
+		name := strings.TrimSuffix(prefix, "/")
+		switch {
+		case err != nil || job == nil:
+			return err
+		case job.Open():
+			return errs.New(errs.Exists, "job %s, which is %s, computes a matrix named %q: wait for it, cancel it, or choose another name", job.ID, job.State, name)
+		case time.Now().After(end):
+			return errs.New(errs.Exists, "workers still have tasks in hand of job %s, which is over (%s) and computed a matrix named %q: try again, or choose another name",
+				job.ID, job.State, name)
+		}
+		timer := time.NewTimer(vacatingPause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// vacating is how long workers are waited for; one that died is not taken to be there for so long.
+const (
+	vacating      = 30 * time.Second
+	vacatingPause = 200 * time.Millisecond
+)
 
 // clear deletes a folder of the durable store.
 func (e *Executor) clear(ctx context.Context, prefix string) error {

@@ -99,6 +99,12 @@ class Site:
         for worker in self.crew:
             worker.terminate()
 
+    def spent(self, began: float, ended: float) -> tuple[float, float]:
+        """What workers took between two times of time.monotonic(): core-seconds that they were there, as they are paid for, and
+        processor-seconds of those that have gone."""
+        there = sum(max(0.0, min(w.gone, ended) - max(w.born, began)) for w in self.crew)
+        return there, sum(w.cpu for w in self.crew)
+
     def close(self) -> None:
         for worker in self.crew:
             worker.kill()
@@ -116,6 +122,8 @@ class Worker:
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str], log: pathlib.Path) -> None:
         self.log = log
+        self.born, self.gone = time.monotonic(), float("inf")
+        self.cpu = 0.0  # processor-seconds, once it has gone
         with log.open("wb") as out:
             command = [str(PROGRAM), *arguments]
             self._process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=out, stdin=subprocess.DEVNULL)
@@ -131,12 +139,27 @@ class Worker:
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
         self._process.kill()
-        self._process.wait()
+        self._bury()
 
     def terminate(self) -> int:
         """SIGTERM, and its exit status."""
         self._process.terminate()
-        return self._process.wait(60)
+        self._bury(60)
+        return self._process.wait()
+
+    def _bury(self, seconds: float | None = None) -> None:
+        """Waits until it is gone, and notes what it took."""
+        if self._process.returncode is not None:
+            return
+        end = time.monotonic() + (seconds or float("inf"))
+        while os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired(self._process.args, seconds or 0.0)
+            time.sleep(0.002)
+        self.gone = time.monotonic()
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        self.cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        self._process.wait()
 
     def wait(self, seconds: float) -> int:
         """Its exit status, once it ends by itself."""
@@ -174,7 +197,8 @@ class Watch:
 
     def __init__(self, site: Site, job: npywren.Job, seconds: float) -> None:
         self.site, self.job = site, job
-        self._end = time.monotonic() + seconds
+        self.began = time.monotonic()
+        self._end = self.began + seconds
         self.status: dict[str, Any] = job.status()
 
     def poll(self) -> bool:

@@ -1,7 +1,8 @@
 """What jobs of workers elsewhere survive, over real servers: every time with the bits of one machine without faults.
 
-The short forms have over 100 tasks. With NUMPYWREN_SOAK=1 they are of more than 1,000, and more is broken. Each test prints
-what the faults cost in core-seconds, and its seed with the command that repeats it.
+The short forms have over 100 tasks. With NUMPYWREN_SOAK=1 they are of more than 1,000, both programs meet every fault, and more
+is broken. Each test prints what the faults cost in core-seconds, and its seed with the command that repeats it. With
+NUMPYWREN_TEST_COSTS=FILE the costs are also added to a file, of which `python tests/faultcosts.py FILE` makes a table.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import cloudsite
+import faultcosts
 import numpy as np
 import pytest
 import servers
@@ -29,7 +31,14 @@ SOAK = bool(os.environ.get("NUMPYWREN_SOAK"))
 BLOCK = 32
 BLOCKS = 18 if SOAK else 8  # a side: 1140 or 120 tasks of a Cholesky
 KILLS = 20 if SOAK else 4
-PROGRAMS = ["cholesky", "solve"] if SOAK else ["cholesky"]
+PROGRAMS = ["cholesky", "solve"]
+
+
+def programs(short: str) -> pytest.MarkDecorator:
+    """The programs that a test is done with: both, or one in the short form."""
+    return pytest.mark.parametrize("program", PROGRAMS if SOAK else [short])
+
+
 PACE = 0.003  # seconds that a request takes: otherwise small tasks are over before anything can be broken
 SECONDS = 900 if SOAK else 120
 
@@ -132,12 +141,15 @@ def cost(deployed, calm, wanted, capsys):
 
     def check(watch: cloudsite.Watch, program: str, faults: str, kept: float = 0.0) -> None:
         np.testing.assert_array_equal(deployed.finish(watch), wanted[program])
+        ended = time.monotonic()
         deployed.site.leave()  # the last heartbeats have all that was done
         report = watch.job.report()
         assert report["state"] == "done" and watch.job.status()["done"] == report["tasks"]
         assert not kept or report["computed"] < (1 - kept) * report["tasks"], "nothing was kept"
         assert report["tasks"] > (1000 if SOAK else 100)
-        spent, without = report["core_seconds"], calm.get(program)
+        spent, cpu = deployed.site.spent(watch.began, ended)
+        without = calm.get(program)
+        faultcosts.note(program, faults, report, spent, cpu)
         extra = "" if without is None else f", {spent - without:+.1f} for the faults"
         with capsys.disabled():
             times = f"{report['tasks']} tasks, {report['computed']} computed, in {report['seconds']:.1f} s"
@@ -160,7 +172,7 @@ def test_no_fault(deployed, cost, program):
     cost(deployed.submit(program), program, "no fault")
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@programs("cholesky")
 def test_killed_workers(deployed, cost, seed, program):
     chance, crew = random.Random(seed), [deployed.worker(), deployed.worker()]
     watch, killed = deployed.submit(program), 0
@@ -173,34 +185,40 @@ def test_killed_workers(deployed, cost, seed, program):
     cost(watch, program, f"{killed} workers killed")
 
 
-def test_all_workers_killed(deployed, cost):
+@programs("solve")
+def test_all_workers_killed(deployed, cost, program):
     crew = [deployed.worker(), deployed.worker()]
-    watch = deployed.submit("solve")
+    watch = deployed.submit(program)
     for _ in watch.shares(3):
         for worker in crew:
             worker.kill()
         assert watch.poll(), "it ended without workers"
         crew = [deployed.worker(), deployed.worker()]
-    cost(watch, "solve", "all workers killed, twice")
+    cost(watch, program, "all workers killed, twice")
 
 
 CLIENT = """
     import sys
     import numpy as np
     import numpywren as npywren
-    storage, queue, block, files = *sys.argv[1:3], int(sys.argv[3]), sys.argv[4:]
+    storage, queue, program, block, files = *sys.argv[1:4], int(sys.argv[4]), sys.argv[5:]
     with npywren.aws_executor(storage, queue, progress=False) as ex:
-        A = ex.matrix_init(np.load(files[0]), block_shape=(block, block))
+        arrays = [ex.matrix_init(np.load(file), block_shape=(block, block)) for file in files]
         print("begun", flush=True)
-        ex.linalg.cholesky(A).persist("L")
+        result = ex.linalg.cholesky(*arrays) if program == "cholesky" else ex.linalg.solve(*arrays, assume_a="pos")
+        result.persist("result")
 """
 
 
-def test_killed_client(deployed, cost, tmp_path):
+@pytest.mark.parametrize("moment", ["before anybody works", "in the middle"])
+@programs("cholesky")
+def test_killed_client(deployed, cost, tmp_path, program, moment):
     """Its job goes on, and is found by whoever comes."""
-    np.save(tmp_path / "A.npy", inputs("cholesky")[0])
+    files = [tmp_path / f"{k}.npy" for k in range(len(inputs(program)))]
+    for file, data in zip(files, inputs(program), strict=True):
+        np.save(file, data)
     site = deployed.site
-    command = [sys.executable, "-c", textwrap.dedent(CLIENT), site.storage, site.name, str(BLOCK), str(tmp_path / "A.npy")]
+    command = [sys.executable, "-c", textwrap.dedent(CLIENT), site.storage, site.name, program, str(BLOCK), *map(str, files)]
     client = subprocess.Popen(command, env=site.environment(), stdout=subprocess.PIPE, text=True)
     assert client.stdout is not None and client.stdout.readline() == "begun\n"
     end = time.monotonic() + 60
@@ -208,18 +226,23 @@ def test_killed_client(deployed, cost, tmp_path):
     while not submitted:  # its message is there, and nobody works yet
         assert time.monotonic() < end and client.poll() is None
         submitted = [job for job in deployed.executor.jobs() if job["queue"]["Visible"]]
+    watch = cloudsite.Watch(site, deployed.executor.job(submitted[0]["id"]), SECONDS)
+    if moment == "in the middle":
+        deployed.worker(), deployed.worker()
+        assert next(watch.shares(2)) == 1
     client.send_signal(signal.SIGKILL)
     assert client.wait() == -signal.SIGKILL
     client.stdout.close()
-    deployed.worker(), deployed.worker()
-    job = deployed.executor.job(submitted[0]["id"])
-    cost(cloudsite.Watch(site, job, SECONDS), "cholesky", "the client killed")
-    assert deployed.executor.list() == ["L"]
+    if moment != "in the middle":
+        deployed.worker(), deployed.worker()
+    cost(watch, program, f"the client killed {moment}")
+    assert deployed.executor.list() == ["result"]
 
 
-def test_restarted_store(deployed, cost, s3):
+@programs("cholesky")
+def test_restarted_store(deployed, cost, s3, program):
     deployed.worker(), deployed.worker()
-    watch, times = deployed.submit("cholesky"), 0
+    watch, times = deployed.submit(program), 0
     for _ in watch.shares(6 if SOAK else 3):
         s3.stop()
         refused, end = deployed.s3.counts["refused"] + deployed.s3.counts["broken"], time.monotonic() + 30
@@ -228,10 +251,10 @@ def test_restarted_store(deployed, cost, s3):
         s3.start()
         times += 1
     assert times > 0
-    cost(watch, "cholesky", f"S3 restarted {times} times")
+    cost(watch, program, f"S3 restarted {times} times")
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@programs("cholesky")
 def test_failing_requests(deployed, cost, s3, sqs, seed, program):
     """1 % of requests, to both servers; more in the short form, so that each kind comes."""
     rate = 0.01 if SOAK else 0.03
@@ -243,19 +266,21 @@ def test_failing_requests(deployed, cost, s3, sqs, seed, program):
         assert deployed.s3.faults() > 0 and sum(counts[fault] for fault in FAULTS) > rate * counts["requests"] / 3, counts
 
 
-def test_every_message_twice(deployed, cost, sqs):
+@programs("solve")
+def test_every_message_twice(deployed, cost, sqs, program):
     """The second time late: some while the first is in hand, some when its task is done."""
     with FaultProxy(sqs, pace=PACE, late=0.3) as deployed.sqs:
         deployed.worker(), deployed.worker()
-        watch = deployed.submit("solve")
-        cost(watch, "solve", "every message twice")
+        watch = deployed.submit(program)
+        cost(watch, program, "every message twice, the second time late")
         assert deployed.sqs.counts["again"] > 10
 
 
 @pytest.mark.parametrize("how", ["slowed", "frozen"])
-def test_slow_worker(deployed, cost, how):
+@programs("cholesky")
+def test_slow_worker(deployed, cost, program, how):
     slow, _ = deployed.worker(), deployed.worker()
-    watch = deployed.submit("cholesky")
+    watch = deployed.submit(program)
     for part in watch.shares(4):
         if SOAK or part == 2:
             break
@@ -266,13 +291,14 @@ def test_slow_worker(deployed, cost, how):
         slow.freeze()
         deployed.finish(watch)
         slow.thaw()  # it goes on with what it has in hand, and must not spoil anything
-    cost(watch, "cholesky", f"a worker {how}{' 20 times' if how == 'slowed' else ''}")
+    cost(watch, program, f"a worker {how}{' 20 times' if how == 'slowed' else ''}")
 
 
-def test_purged_queue(deployed, cost):
+@programs("solve")
+def test_purged_queue(deployed, cost, program):
     """All messages are gone; the job is resumed from its tiles."""
     crew = [deployed.worker(), deployed.worker()]
-    watch = deployed.submit("solve")
+    watch = deployed.submit(program)
     for _ in watch.shares(2):
         for worker in crew:
             worker.kill()
@@ -280,13 +306,37 @@ def test_purged_queue(deployed, cost):
     assert watch.poll()
     watch.job.resume()
     deployed.worker(), deployed.worker()
-    cost(watch, "solve", "the queue purged, resumed", kept=0.1)
+    cost(watch, program, "the queue purged, the job resumed", kept=0.1)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "frozen"])
+def test_name_taken_over(deployed, how):
+    """Another job gets the name of one that was cancelled with tasks in hand: no tile of theirs gets into it."""
+    slow, _ = deployed.worker(), deployed.worker()
+    watch = deployed.submit("cholesky")
+    for _ in watch.shares(2):
+        break
+    if how == "frozen":
+        slow.freeze()
+    watch.job.cancel()
+    (A,) = inputs("cholesky")
+    with npywren.local_executor(progress=False) as ex:
+        other = expression(ex, "cholesky", (A + np.eye(len(A)),)).numpy()
+    job = deployed.executor.submit(expression(deployed.executor, "cholesky", (A + np.eye(len(A)),)), name="cholesky")
+    second = cloudsite.Watch(deployed.site, job, SECONDS)
+    if how == "frozen":
+        for _ in second.shares(2):
+            break
+        slow.thaw()  # it has tiles of the first job in hand
+    np.testing.assert_array_equal(deployed.finish(second), other)
+    deployed.site.leave()
+    np.testing.assert_array_equal(deployed.executor.open("cholesky").numpy(), other)
 
 
 # ---- What cannot succeed -------------------------------------------------------------------------------------------------
 
 
-def test_numerical_poison(deployed):
+def test_numerical_poison(deployed, wanted):
     """A job that cannot succeed fails at once, with the tile; others go on."""
     deployed.worker(), deployed.worker()
     (A,) = inputs("cholesky")
@@ -298,12 +348,10 @@ def test_numerical_poison(deployed):
     assert bad.status["state"] == "failed"
     with pytest.raises(np.linalg.LinAlgError, match=r"cholesky\(iter=3\)"):
         bad.job.wait(10)
-    while good.poll():
-        pass
-    assert good.status["state"] == "done"
+    np.testing.assert_array_equal(deployed.finish(good), wanted["solve"])
 
 
-def test_deadly_task(s3, sqs, monkeypatch):
+def test_deadly_task(s3, sqs, monkeypatch, wanted):
     """A task that kills every worker that runs it ends its job, with the reason, and not the fleet."""
     with cloudsite.Site(s3.url, sqs, deliveries=3) as site, FaultProxy(s3.url) as proxy:
         for name, value in site.environment().items():
@@ -326,3 +374,10 @@ def test_deadly_task(s3, sqs, monkeypatch):
             with pytest.raises(OSError, match=r"cholesky\(iter=3\) was .*its worker died"):
                 waiting.result()
             assert died >= 3
+            proxy.trap = None
+            if not worker.alive:
+                start()
+            other = cloudsite.Watch(site, ex.submit(expression(ex, "solve", inputs("solve"))), SECONDS)
+            while other.poll():
+                pass
+            np.testing.assert_array_equal(other.job.wait(10).result().numpy(), wanted["solve"])

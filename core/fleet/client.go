@@ -22,12 +22,26 @@ import (
 type Job struct {
 	d        *Deployment
 	manifest *Manifest
-	run      runID
 	expected []expected
 
 	mu     sync.Mutex
+	run    runID   // the last that is known of
 	billed int     // runs before this one whose cost is known
 	bill   float64 // of those, in dollars
+}
+
+// at is the run that the Job speaks of.
+func (j *Job) at() runID {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.run
+}
+
+// on has the Job speak of a run, unless it knows of a later one.
+func (j *Job) on(run int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.run.run = max(j.run.run, run)
 }
 
 // expected is how many tiles an output has when it is whole.
@@ -73,16 +87,25 @@ func (d *Deployment) create(ctx context.Context, key string, content []byte) err
 
 // begin writes that the run began, and sends its first message.
 func (j *Job) begin(ctx context.Context) error {
-	key := Root + j.run.job + "/runs/" + strconv.Itoa(j.run.run)
-	if err := j.d.create(ctx, key, []byte(NewID())); err != nil {
-		return fmt.Errorf("the job cannot be written: %w", err)
+	if err := j.record(ctx); err != nil {
+		return err
 	}
 	return j.sendFirst(ctx)
 }
 
+// record writes that there is the run.
+func (j *Job) record(ctx context.Context) error {
+	r := j.at()
+	key := Root + r.job + "/runs/" + strconv.Itoa(r.run)
+	if err := j.d.create(ctx, key, []byte(NewID())); err != nil {
+		return fmt.Errorf("the job cannot be written: %w", err)
+	}
+	return nil
+}
+
 // sendFirst sends the message that sends the tasks without parents. Twice does no harm.
 func (j *Job) sendFirst(ctx context.Context) error {
-	first := queue.Message{Body: order{run: j.run, feed: true}.String(), Priority: Levels - 1}
+	first := queue.Message{Body: order{run: j.at(), feed: true}.String(), Priority: Levels - 1}
 	if err := j.d.Queue.Send(ctx, []queue.Message{first}); err != nil {
 		return fmt.Errorf("the job's first message cannot be sent: %w", err)
 	}
@@ -104,13 +127,13 @@ func (d *Deployment) Job(ctx context.Context, id string) (*Job, error) {
 
 // latest finds the number of the job's last run.
 func (j *Job) latest(ctx context.Context) error {
-	prefix := Root + j.run.job + "/runs/"
+	prefix := Root + j.ID() + "/runs/"
 	for key, err := range j.d.Store.List(ctx, prefix) {
 		if err != nil {
 			return err
 		}
 		if n, err := strconv.Atoi(strings.TrimPrefix(key, prefix)); err == nil {
-			j.run.run = max(j.run.run, n)
+			j.on(n)
 		}
 	}
 	return nil
@@ -138,7 +161,7 @@ func (j *Job) expect() error {
 }
 
 // ID is the job's number, Manifest what was submitted.
-func (j *Job) ID() string          { return j.run.job }
+func (j *Job) ID() string          { return j.manifest.ID }
 func (j *Job) Manifest() *Manifest { return j.manifest }
 
 // whole says whether every tile of every output is there.
@@ -200,13 +223,14 @@ func (j *Job) Look(ctx context.Context) (*Look, error) {
 
 // glance is Look without a look at the outputs.
 func (j *Job) glance(ctx context.Context) (*Look, error) {
-	l := &Look{ID: j.run.job, Name: j.manifest.Name, Run: j.run.run, State: Running, Created: j.manifest.Created, Total: j.manifest.Tasks}
+	r := j.at()
+	l := &Look{ID: r.job, Name: j.manifest.Name, Run: r.run, State: Running, Created: j.manifest.Created, Total: j.manifest.Tasks}
 	err := together(3, func(k int) (err error) {
 		switch k {
 		case 0:
-			l.beats, err = j.d.beatsOf(ctx, j.run)
+			l.beats, err = j.d.beatsOf(ctx, r)
 		case 1:
-			l.end, err = j.d.ended(ctx, j.run)
+			l.end, err = j.d.ended(ctx, r)
 		case 2:
 			l.Queue, err = j.d.Queue.Len(ctx)
 		}
@@ -253,37 +277,53 @@ func (l *Look) Spent() (flops float64, kernels time.Duration) {
 	return flops, kernels
 }
 
-// Cancel ends the job: its tasks are dropped, but for those in hand. Its tiles stay, and Resume goes on from them.
+// Cancel ends the job: its tasks are dropped, but for those in hand. Its tiles stay, and Resume goes on from them. Of a job that
+// is paused nothing goes on, but others wait for it to: it is given another run, which is cancelled before it begins.
 func (j *Job) Cancel(ctx context.Context, why string) error {
-	_, err := j.d.finish(ctx, j.run, End{State: Cancelled, Message: why})
+	if err := j.latest(ctx); err != nil {
+		return err
+	}
+	r, e := j.at(), End{State: Cancelled, Message: why}
+	end, err := j.d.finish(ctx, r, e)
+	if err != nil || end.State != Paused {
+		return err
+	}
+	r.run++
+	if _, err := j.d.finish(ctx, r, e); err != nil { // first, so that nobody can take it for a run that goes on
+		return err
+	}
+	j.on(r.run)
+	err = j.record(ctx)
+	if errors.Is(err, blob.ErrExists) {
+		return errs.New(errs.Exists, "job %s was resumed, or cancelled, by somebody else at this moment", r.job)
+	}
 	return err
 }
 
 // Pause is Cancel by a limit that was reached.
 func (j *Job) Pause(ctx context.Context, why string) error {
-	_, err := j.d.finish(ctx, j.run, End{State: Paused, Message: why})
+	_, err := j.d.finish(ctx, j.at(), End{State: Paused, Message: why})
 	return err
 }
 
 // Resume runs a job again that ended, or whose messages were lost, from the tiles that exist: what is done is only walked
-// through. The run before it ends now, if it did not.
+// through. The run before it ends now, if it did not; who watches it goes on to the new one.
 func (j *Job) Resume(ctx context.Context) error {
 	if err := j.latest(ctx); err != nil {
 		return err
 	}
-	end, err := j.d.finish(ctx, j.run, End{State: Cancelled, Message: "it was resumed"})
+	r := j.at()
+	end, err := j.d.finish(ctx, r, End{State: Cancelled, Message: "it was resumed", Resumed: true})
 	if err != nil {
 		return err
 	}
 	if end.State == Done {
 		return nil
 	}
-	next := j.run
-	next.run++
-	j.run = next
+	j.on(r.run + 1)
 	err = j.begin(ctx)
 	if errors.Is(err, blob.ErrExists) {
-		return errs.New(errs.Exists, "job %s was resumed by somebody else at this moment", j.run.job)
+		return errs.New(errs.Exists, "job %s was resumed by somebody else at this moment", r.job)
 	}
 	return err
 }
@@ -305,7 +345,7 @@ func (d *Deployment) Jobs(ctx context.Context) ([]string, error) {
 
 // Log is what the workers noted about the job's last run, in the order of time.
 func (j *Job) Log(ctx context.Context) ([]Line, error) {
-	beats, err := j.d.beatsOf(ctx, j.run)
+	beats, err := j.d.beatsOf(ctx, j.at())
 	if err != nil {
 		return nil, err
 	}

@@ -138,6 +138,7 @@ type End struct {
 	Message string    `json:"message,omitempty"`
 	Task    string    `json:"task,omitempty"`
 	Worker  string    `json:"worker,omitempty"`
+	Resumed bool      `json:"resumed,omitempty"` // it was cancelled for the run that follows it
 	At      time.Time `json:"at"`
 }
 
@@ -163,7 +164,11 @@ func (d *Deployment) finish(ctx context.Context, r runID, e End) (*End, error) {
 	}
 	err = d.Store.PutBytes(ctx, r.end(), text, blob.PutOptions{IfNoneMatch: true})
 	if errors.Is(err, blob.ErrExists) {
-		return d.ended(ctx, r)
+		first, err := d.ended(ctx, r)
+		if err == nil && first == nil {
+			err = errs.New(errs.Key, "job %s was deleted at this moment", r.job)
+		}
+		return first, err
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the end of job %s cannot be written: %w", r.job, err)

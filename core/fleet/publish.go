@@ -44,8 +44,12 @@ func (j *Job) complete(ctx context.Context) (*End, error) {
 	if whole, err := j.whole(ctx); err != nil || !whole {
 		return nil, err
 	}
+	run := j.at()
+	if end, err := j.d.ended(ctx, run); err != nil || end != nil {
+		return end, err // and gc may have begun to free what would be published
+	}
 	if err := j.publish(ctx); err != nil {
 		return nil, err
 	}
-	return j.d.finish(ctx, j.run, End{State: Done})
+	return j.d.finish(ctx, run, End{State: Done})
 }

@@ -100,6 +100,9 @@ func (s *slot) act(ctx context.Context, a scheduler.Action) (scheduler.Outcome, 
 	case scheduler.Compute:
 		return scheduler.Done, s.compute(ctx, a.Task)
 	case scheduler.Write:
+		if lost, err := r.dispossessed(ctx, a.Outputs); lost || err != nil {
+			return scheduler.Stopped, err
+		}
 		return scheduler.Done, s.write(ctx, a)
 	case scheduler.Ready:
 		return answer(r.ready(ctx, a.Task, s.fresh))

@@ -60,14 +60,14 @@ func (d *Deployment) standing(ctx context.Context, id string) (*Standing, error)
 	if err := j.latest(ctx); err != nil {
 		return nil, err
 	}
-	end, err := d.ended(ctx, j.run)
+	end, err := d.ended(ctx, j.at())
 	if err == nil && end == nil && j.expect() == nil { // another version's program may mean nothing here: then it runs, for all we know
 		end, err = j.complete(ctx)
 	}
 	if err != nil {
 		return nil, err
 	}
-	s := &Standing{Manifest: m, Run: j.run.run, State: Running}
+	s := &Standing{Manifest: m, Run: j.at().run, State: Running}
 	if end != nil {
 		s.State, s.Ended = end.State, end.At
 	}

@@ -39,7 +39,8 @@ type watcher struct {
 	cost   time.Duration // of that
 	beaten time.Time     // when the heartbeats were last read
 	buried time.Time     // when the dead letters were last looked at
-	alive  time.Time     // when there last was a message
+	silent time.Time     // since when no message was seen; the zero time when there was one
+	orphan time.Time     // since when the run is over for the one that follows it, and that is not there
 	begun  bool          // the first message was sent again
 	look   *Look
 
@@ -55,7 +56,7 @@ func (j *Job) Watch(ctx context.Context, w Watching) error {
 	if w.Patience == 0 {
 		w.Patience = patience
 	}
-	f := &watcher{Job: j, Watching: w, alive: time.Now()}
+	f := &watcher{Job: j, Watching: w}
 	began := time.Now()
 	well := began // when the store and the queue last answered
 	for {
@@ -77,11 +78,16 @@ func (j *Job) Watch(ctx context.Context, w Watching) error {
 
 // step looks at the job once: its end, if it has come.
 func (f *watcher) step(ctx context.Context, pause time.Duration) (*End, error) {
-	end, err := f.d.ended(ctx, f.run)
+	end, err := f.d.ended(ctx, f.at())
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
+	if end != nil && end.Resumed {
+		if end, err = f.succeed(ctx, end, now); end == nil || err != nil {
+			return nil, err
+		}
+	}
 	if end == nil && now.Sub(f.listed) >= f.cost*listShare {
 		if end, err = f.complete(ctx); err != nil {
 			return nil, err
@@ -110,20 +116,49 @@ func (f *watcher) step(ctx context.Context, pause time.Duration) (*End, error) {
 	return nil, f.lost(ctx, now)
 }
 
+// succeed goes on to the run that follows the one that ended for it. When there is none after a while, who resumed the job died
+// before it began, and the end stands.
+func (f *watcher) succeed(ctx context.Context, end *End, now time.Time) (*End, error) {
+	before := f.at()
+	if err := f.latest(ctx); err != nil {
+		return nil, err
+	}
+	if f.at() != before {
+		f.silent, f.orphan, f.beaten, f.begun = time.Time{}, time.Time{}, time.Time{}, false
+		return nil, nil
+	}
+	if f.orphan.IsZero() {
+		f.orphan = now
+	}
+	if now.Sub(f.orphan) > f.Stalled/unheard {
+		return end, nil
+	}
+	return nil, nil
+}
+
 // lost ends the job if its messages are dead, or are no more. When no worker ever heard of it, its client may have died before
 // it sent the first one.
 func (f *watcher) lost(ctx context.Context, now time.Time) error {
-	q := f.look.Queue
-	if q.Visible+q.InFlight+q.Delayed > 0 {
-		f.alive = now
+	q, quiet := f.look.Queue, time.Duration(0)
+	switch {
+	case q.Visible+q.InFlight+q.Delayed > 0:
+		f.silent = time.Time{}
+	case f.silent.IsZero():
+		f.silent = now
+	default:
+		quiet = now.Sub(f.silent)
 	}
-	if now.Sub(f.alive) > f.Stalled {
+	if quiet > f.Stalled {
+		// Perhaps there is none because all is done: large outputs are listed so seldom that it was not seen yet.
+		if end, err := f.complete(ctx); end != nil || err != nil {
+			return err
+		}
 		e := End{State: Paused, Message: "no message of it is in the queue any more: resume() goes on from the tiles that exist"}
-		if _, err := f.d.finish(ctx, f.run, e); err != nil {
+		if _, err := f.d.finish(ctx, f.at(), e); err != nil {
 			return err
 		}
 	}
-	if !f.begun && len(f.look.beats) == 0 && now.Sub(f.alive) > f.Stalled/unheard {
+	if !f.begun && len(f.look.beats) == 0 && quiet > f.Stalled/unheard {
 		if err := f.sendFirst(ctx); err != nil {
 			return err
 		}
@@ -141,13 +176,14 @@ const manyDead = 100
 
 // bury ends the job if one of the dead letters is its own.
 func (j *Job) bury(ctx context.Context) error {
+	run := j.at()
 	letters, err := j.d.Queue.DeadLetters(ctx, manyDead)
 	if err != nil {
 		return err
 	}
 	for _, letter := range letters {
 		o, err := parseOrder(letter.Body)
-		if err != nil || o.run != j.run {
+		if err != nil || o.run != run {
 			continue
 		}
 		name := o.task.String()
@@ -155,8 +191,8 @@ func (j *Job) bury(ctx context.Context) error {
 			name = p.TaskName(o.task)
 		}
 		e := End{State: Failed, Kind: errs.OS, Task: name,
-			Message: fmt.Sprintf("task %s was delivered too often: %s", name, j.d.lastReason(ctx, j.run, o.task))}
-		_, err = j.d.finish(ctx, j.run, e)
+			Message: fmt.Sprintf("task %s was delivered too often: %s", name, j.d.lastReason(ctx, run, o.task))}
+		_, err = j.d.finish(ctx, run, e)
 		return err
 	}
 	return nil

@@ -96,18 +96,11 @@ type Worker struct {
 	busy       atomic.Int64 // deliveries in hand
 	lastWork   atomic.Int64 // ns
 
-	mu     sync.Mutex
-	runs   map[runID]*opening
-	shared map[string]*matrix.BigMatrix // inputs, by place and content
-	inHand map[order]*twins             // heads of chains
-}
-
-// twins are further deliveries of a message that is in hand. They end as it ends: to acknowledge one before might delete the
-// message of both.
-type twins struct {
-	first      *lease
-	deliveries []queue.Delivery
-	leases     []*lease
+	mu        sync.Mutex
+	runs      map[runID]*opening
+	shared    map[string]*matrix.BigMatrix // inputs, by place and content
+	inHand    map[order]*twins             // heads of chains
+	fulfilled recent                       // messages that were acknowledged
 }
 
 // opening is a run that is known, or being read.
@@ -308,8 +301,11 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) (acked bool) {
 		w.opt.Log(bad.Error())
 		return w.drop(ctx, d)
 	}
-	lease := w.take(o, d)
-	if lease == nil {
+	lease, over := w.take(o, d)
+	switch {
+	case over:
+		return w.drop(ctx, d)
+	case lease == nil:
 		return false
 	}
 	defer func() { w.untake(ctx, o, lease, acked) }()
@@ -409,44 +405,4 @@ func (d *Deployment) lastReason(ctx context.Context, r runID, t lambdapack.Task)
 		return "each time its worker died, or took too long"
 	}
 	return string(text)
-}
-
-// take notes that a message is in hand, and gives its lease. If it is in hand already, its twin waits for what becomes of it:
-// nil. But when the first has taken too long, the second is to be run, here as well as by another worker.
-func (w *Worker) take(o order, d queue.Delivery) *lease {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	l, t := w.leases.hold(d.Receipt), w.inHand[o]
-	switch {
-	case t == nil:
-		w.inHand[o] = &twins{first: l}
-	case !t.first.lapsed():
-		w.leases.follow(l, t.first)
-		t.deliveries, t.leases = append(t.deliveries, d), append(t.leases, l)
-		return nil
-	}
-	return l
-}
-
-func (w *Worker) untake(ctx context.Context, o order, l *lease, acked bool) {
-	w.leases.drop(l)
-	w.mu.Lock()
-	t := w.inHand[o]
-	if t == nil || t.first != l {
-		w.mu.Unlock()
-		return
-	}
-	delete(w.inHand, o)
-	w.mu.Unlock()
-	for k, d := range t.deliveries {
-		w.leases.drop(t.leases[k])
-		if w.dead.Load() {
-			continue
-		}
-		if acked {
-			w.drop(ctx, d)
-		} else {
-			w.giveBack(ctx, d, 0)
-		}
-	}
 }
