@@ -269,8 +269,8 @@ func (e *Executor) List() (string, error) {
 			if err != nil {
 				return "", errs.New(kindOr(err, errs.OS), "%s cannot be listed: %w", e.home(), err)
 			}
-			if checkName(name) == nil {
-				names[name] = names[name]
+			if !names[name] && checkName(name) == nil {
+				names[name] = false
 			}
 		}
 	}
