@@ -67,15 +67,23 @@ func (e *Executor) claim(ctx context.Context, prefix, hash string) error {
 	return err
 }
 
-// vacated waits until no worker can write to a folder any more: a job that is over may have left tasks in their hands. One that goes
-// on is an error.
+// vacated waits until no worker can write to a folder any more: a job that is over may have left tasks in their hands, and one of
+// which only the marker is there may be about to be submitted. One that goes on is an error.
 func (e *Executor) vacated(ctx context.Context, prefix string) error {
 	for end := time.Now().Add(vacating); ; {
 		job, err := e.fleet.Writer(ctx, prefix)
 		name := strings.TrimSuffix(prefix, "/")
 		switch {
-		case err != nil || job == nil:
+		case err != nil:
 			return err
+		case job == nil:
+			marker, err := e.durable.Stat(ctx, prefix+matrix.Marker)
+			if errors.Is(err, blob.ErrNotExist) {
+				return nil
+			}
+			if err != nil || time.Since(marker.Modified) >= submitting || time.Now().After(end) {
+				return err
+			}
 		case job.Open():
 			return errs.New(errs.Exists, "job %s, which is %s, computes a matrix named %q: wait for it, cancel it, or choose another name", job.ID, job.State, name)
 		case time.Now().After(end):
@@ -92,9 +100,9 @@ func (e *Executor) vacated(ctx context.Context, prefix string) error {
 	}
 }
 
-// vacating is how long workers are waited for; one that died is not taken to be there for so long.
 const (
-	vacating      = 30 * time.Second
+	vacating      = 30 * time.Second // workers are waited for; one that died is not taken to be there for so long
+	submitting    = 5 * time.Second  // from the marker of a result to its job, at the longest
 	vacatingPause = 200 * time.Millisecond
 )
 

@@ -67,6 +67,7 @@ func TestNameOfAnOpenJob(t *testing.T) {
 	over, err := json.Marshal(fleet.End{State: fleet.Cancelled, At: time.Now().Add(-time.Minute)})
 	require.NoError(t, err)
 	require.NoError(t, e.durable.PutBytes(t.Context(), fleet.Root+open.ID()+"/2/end.json", over, blob.PutOptions{}))
+	age(t, e, time.Minute) // the marker
 	_, err = submitted(t, e, B, "M")
 	require.NoError(t, err)
 	M, err := e.OpenMatrix("M")

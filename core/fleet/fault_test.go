@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -63,6 +64,7 @@ func TestDeaths(t *testing.T) {
 
 // TestDeathsByChance kills workers again and again, at random actions; new ones come in their place.
 func TestDeathsByChance(t *testing.T) {
+	rng := chance(t)
 	s := newSite(t, blob.NewMemory(), memoryQueue(), solveText, 256, 32, Settings{Most: 8}, nil)
 	s.lease = shortLease
 	j := s.submit()
@@ -72,13 +74,13 @@ func TestDeathsByChance(t *testing.T) {
 	defer cancel()
 	var group sync.WaitGroup
 	for k := range 3 {
+		lives := rand.New(rand.NewPCG(rng.Uint64(), 2))
 		group.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				var actions atomic.Int64
+				life := 1 + lives.Int64N(100)
 				stop, died := s.worker(Options{ID: fmt.Sprintf("w%d-%d", k, n),
-					fault: func(scheduler.Action) bool {
-						return actions.Add(1) == int64(40+13*k+7*n) && left.Add(-1) >= 0
-					}})
+					fault: func(scheduler.Action) bool { return actions.Add(1) == life && left.Add(-1) >= 0 }})
 				select {
 				case <-died:
 				case <-ctx.Done():
@@ -137,7 +139,7 @@ func TestStoreFails(t *testing.T) {
 	store := blob.New(blobtest.WithFaults(blob.MemoryDriver(), &faults))
 	s := newSite(t, store, memoryQueue(), choleskyText, 200, 32, Settings{Most: 50}, nil)
 	s.lease = shortLease
-	faults.Random(7, 0.05, errors.New("connection reset"))
+	faults.Random(chance(t).Uint64(), 0.05, errors.New("connection reset"))
 	for range 2 {
 		s.worker(Options{})
 	}

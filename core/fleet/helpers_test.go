@@ -3,7 +3,9 @@ package fleet
 import (
 	"context"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +24,19 @@ import (
 
 const choleskyText = "def job(A):\n    L = cholesky(A)\n    return L\n"
 const solveText = "def job(A, B):\n    X = solve_spd(A, B)\n    return X\n"
+
+// chance is a test's own, with a new seed each time; a failure says how to have the same again.
+func chance(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := rand.Uint64()
+	if text := os.Getenv("NUMPYWREN_TEST_SEED"); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("repeat: NUMPYWREN_TEST_SEED=%d go test ./core/fleet -run '^%s$'", seed, t.Name())
+	return rand.New(rand.NewPCG(seed, 1))
+}
 
 // site is a deployment for a test, with its matrices, and what the same program gives on one machine.
 type site struct {

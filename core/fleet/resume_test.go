@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -209,4 +210,34 @@ func testThaw(t *testing.T, op scheduler.Op, at int64, results, resumed bool) {
 	require.NoError(t, s.wait(s.submit()))
 	stop()
 	s.same()
+}
+
+// TestDeathInAWalk: a worker dies when it has claimed children that are done, by another job, and has not sent them yet. Whoever gets
+// its message goes on below them all the same.
+func TestDeathInAWalk(t *testing.T) {
+	for _, op := range []scheduler.Op{scheduler.Send, scheduler.Ack} {
+		for at := range int64(4) {
+			t.Run(fmt.Sprintf("%v %d", op, at+1), func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t, blob.NewMemory(), memoryQueue(), choleskyText, 160, 32, Settings{Unchain: true, Most: 8}, nil)
+				s.lease = shortLease
+				stop, _ := s.worker(Options{})
+				require.NoError(t, s.wait(s.submit()))
+				stop()
+				for key := range s.want {
+					if strings.HasSuffix(key, "/c/4/4") { // the last of all
+						require.NoError(t, s.d.Store.Delete(t.Context(), key))
+					}
+				}
+				var seen atomic.Int64
+				_, died := s.worker(Options{ID: "mortal", fault: func(a scheduler.Action) bool { return a.Op == op && seen.Add(1) == at+1 }})
+				s.manifest.ID = ""
+				j := s.submit()
+				<-died
+				s.worker(Options{ID: "heir"})
+				require.NoError(t, j.Watch(t.Context(), Watching{Stalled: 5 * time.Second}))
+				s.same()
+			})
+		}
+	}
 }

@@ -324,6 +324,46 @@ func (r *run) claim(ctx context.Context, t, by lambdapack.Task, keep bool) (sche
 	return scheduler.MineSent, nil
 }
 
+// enough is how many claims are read to find out whether a task was walked through.
+const enough = 4 * asks
+
+// walked says whether a task is done and somebody of this run has, or had, its message. That its outputs exist does not say so: a run
+// before this one, or another job with the same matrices, may have made them, and then nobody would go on from here. A claim in the
+// task's name does, and a task without children leads nowhere. No when it is not known.
+func (r *run) walked(ctx context.Context, t lambdapack.Task) (bool, error) {
+	there, err := r.exists(ctx, t)
+	if !there || err != nil {
+		return false, err
+	}
+	var children []lambdapack.Task
+	for c := range r.graph.Children(t) {
+		if children = append(children, c); len(children) == enough {
+			break
+		}
+	}
+	if len(children) == 0 {
+		return true, nil
+	}
+	var found atomic.Bool
+	for first := 0; first < len(children) && !found.Load(); first += asks {
+		part := children[first:min(first+asks, len(children))]
+		err := together(len(part), func(k int) error {
+			text, err := r.worker.d.Store.ReadAll(ctx, r.id.claim(part[k]))
+			if err != nil && !errors.Is(err, blob.ErrNotExist) {
+				return err
+			}
+			if owner, _, _ := strings.Cut(string(text), " "); err == nil && owner == t.String() {
+				found.Store(true)
+			}
+			return nil
+		})
+		if err != nil && !found.Load() {
+			return false, err
+		}
+	}
+	return found.Load(), nil
+}
+
 // message is a task's message.
 func (r *run) message(t lambdapack.Task, priority int64) queue.Message {
 	return queue.Message{Body: order{run: r.id, task: t}.String(), Priority: r.level(priority)}

@@ -94,7 +94,7 @@ func (s *slot) act(ctx context.Context, a scheduler.Action) (scheduler.Outcome, 
 		if a.Task == s.machine.Current() {
 			return s.begin(ctx, a.Task)
 		}
-		return answer(r.exists(ctx, a.Task))
+		return answer(r.walked(ctx, a.Task))
 	case scheduler.Read:
 		return scheduler.Done, s.hand.Read(ctx, a.Task)
 	case scheduler.Compute:

@@ -61,6 +61,11 @@ import (
 // child's children. (A claim (t, kept) says nothing of the sort, for the chain that ran c may have died before step 4 of c.) Therefore a
 // Slot that finds MineSent does not keep the child even if it would like to.
 //
+// That holds when the child was done by this run of the job. Where its outputs may be from elsewhere, a run before or another job
+// with the same matrices, they say nothing of a message: the parent may have died between Claim and Send. The driver of such a run
+// answers this Exists with Yes only when it knows of the message, by a claim in the child's name, and with No in doubt: then the child
+// is sent once more, and finds out that it has no duty that others have not.
+//
 // Claims live as long as the messages that they speak of. A job which is resumed with an empty queue starts with no claims, from
 // its roots; it walks through all that is done by steps 1 and 4, and computes the rest.
 //

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -51,6 +52,10 @@ func TestInterleavings(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			first, last := uint64(1), *seeds
+			if os.Getenv("NUMPYWREN_SOAK") != "" { // others each time
+				first = rand.Uint64N(1 << 50)
+				last += first
+			}
 			if *oneSeed > 0 {
 				first, last = *oneSeed, *oneSeed
 			} else if testing.Short() {
