@@ -3,8 +3,8 @@
 A Cholesky factorisation by worker processes of one thread each over versitygw and ElasticMQ on this machine, against the local
 executor with two workers: the speed, requests and bytes a task against the least possible, what chains and the cache of tiles
 are worth, and what a task costs beside its kernel. The servers share the cores with the workers; their part of the processors
-is in the table. A product of large tiles, which leaves the servers little to do, shows what a second worker adds. The table goes
-to benchmarks/results/DATE-cloud.md.
+is in the table. A product of large tiles, which leaves the servers little to do, shows what a second worker adds. The table
+goes to benchmarks/results/DATE-cloud.md.
 """
 
 from __future__ import annotations
@@ -158,9 +158,9 @@ def second(one: Measured, two: Measured) -> str:
     busy = (two.workers + sum(two.servers.values())) / two.seconds
     most = one.seconds * (os.cpu_count() or 1) / (one.workers + sum(one.servers.values()))
     return (
-        f"2 workers are {one.seconds / two.seconds:.2f} × 1 worker; as the work of 1 worker and its servers fills the processors, "
-        f"{most:.2f} × would be all. They and the servers keep {busy:.2f} of {os.cpu_count()} processors busy, the servers "
-        f"{sum(two.servers.values()) / two.seconds:.2f} of these."
+        f"2 workers are {one.seconds / two.seconds:.2f} × 1 worker; as the work of 1 worker and its servers fills the "
+        f"processors, {most:.2f} × would be all. They and the servers keep {busy:.2f} of {os.cpu_count()} processors busy, "
+        f"the servers {sum(two.servers.values()) / two.seconds:.2f} of these."
     )
 
 
