@@ -23,7 +23,7 @@ the default: a killed worker's messages wait for so long. Every result had every
 test would have failed.
 
 Core-seconds are those that workers were there while the job ran, busy or not, as they are paid for; beside them what the
-workers' own heartbeats say (`job.report()`), in which up to two seconds of each killed worker are missing, and the
+workers' own heartbeats say (`job.report()`: of the last run, and up to two seconds of each killed worker are missing), and the
 processor-seconds of their processes. Computed is how many tasks heartbeats tell of: more than there are when some were
 computed twice, less when those who did them died before they told. Runs that are given together are medians; extra is
 against those without a fault.
