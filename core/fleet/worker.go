@@ -89,6 +89,7 @@ type Worker struct {
 
 	leases     *leases
 	writers    chan struct{} // bounds what is written behind at once
+	suspects   suspects
 	background sync.WaitGroup
 	stopping   atomic.Bool
 	dead       atomic.Bool // tests: killed
@@ -338,6 +339,11 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) (acked bool) {
 	case o.feed:
 		return w.feed(ctx, d, r, o)
 	}
+	leave := w.suspects.enter(d.Attempt)
+	if leave == nil {
+		return w.again(ctx, d, r, o)
+	}
+	defer leave()
 	return w.serve(ctx, d, lease, r, o.task)
 }
 
