@@ -54,15 +54,20 @@ func (w *Worker) serve(ctx context.Context, d queue.Delivery, l *lease, r *run, 
 		machine: scheduler.NewSlot(r.graph, r.manifest.Settings.options())}
 	defer s.leave()
 	for a := s.machine.Receive(t); a.Op != scheduler.Idle; {
-		if w.opt.fault != nil && w.opt.fault(a) {
-			w.kill()
-		}
-		if w.dead.Load() {
+		if w.struck(a) {
 			return false
 		}
 		a = s.machine.Next(s.do(ctx, a))
 	}
 	return s.acked
+}
+
+// struck says whether the worker is dead: tests kill it before an action.
+func (w *Worker) struck(a scheduler.Action) bool {
+	if w.opt.fault != nil && w.opt.fault(a) {
+		w.kill()
+	}
+	return w.dead.Load()
 }
 
 // do does an action. A panic in it is a failure of the job: no other frame on this goroutine would keep it from ending the
@@ -232,7 +237,7 @@ const family = 16
 func (s *slot) each(ctx context.Context, children []scheduler.Child) error {
 	return atMost(family, len(children), func(k int) error {
 		c := &children[k]
-		for a := c.Begin(); a.Op != scheduler.Idle; {
+		for a := c.Begin(); a.Op != scheduler.Idle && !s.worker.struck(a); {
 			a = c.Next(s.do(ctx, a))
 		}
 		return nil

@@ -121,6 +121,7 @@ func NewWorker(d *Deployment, rt *runtime.Runtime, opt Options) *Worker {
 		writers: make(chan struct{}, 4*rt.Workers()),
 		runs:    map[runID]*opening{}, shared: map[string]*matrix.BigMatrix{}, inHand: map[order]*twins{},
 	}
+	w.suspects.changed.L = &w.suspects.mu
 	return w
 }
 
@@ -339,7 +340,7 @@ func (w *Worker) receive(ctx context.Context, d queue.Delivery) (acked bool) {
 	case o.feed:
 		return w.feed(ctx, d, r, o)
 	}
-	leave := w.suspects.enter(d.Attempt)
+	leave := w.suspects.enter(w.clock, d.Attempt, w.opt.Lease)
 	if leave == nil {
 		return w.again(ctx, d, r, o)
 	}
