@@ -19,7 +19,7 @@ func trsmOut(a *Args) ([]Spec, error) {
 	if attrString(a, "side") == "L" {
 		side = b.Shape[0]
 	}
-	if t.Shape[0] != side || t.Shape[1] != side {
+	if min(t.Shape[0], t.Shape[1]) != side { // what a tile has beyond its triangle is not read
 		return nil, errs.New(errs.Value, "trsm on the %s side of a tile of the shape %v wants a triangle of the shape [%d %d], not %v",
 			attrString(a, "side"), b.Shape, side, side, t.Shape)
 	}
@@ -43,10 +43,10 @@ func trsm[T float](args *Args, t triangle, out *tile.Tile) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	n, a := int(tri.Shape[0]), tile.View[T](tri)
+	a := tile.View[T](tri)
 	if !t.unit {
-		for j := range n {
-			if a[j*n+j] == 0 {
+		for j := range int(min(tri.Shape[0], tri.Shape[1])) {
+			if a[j*ld(tri)+j] == 0 {
 				return &Numerical{Kernel: "trsm", Row: int64(j), Reason: "singular"}
 			}
 		}

@@ -125,10 +125,7 @@ func sameDType(c *Call, in []string) []string {
 			fail(c.Pos, "%s of tiles of dtypes %s: they must be equal", c.Sig.Name, strings.Join(in, ", "))
 		}
 	}
-	results := 1
-	if c.Sig.rule != nil {
-		results = len(c.Sig.rule.out)
-	}
+	results := c.Sig.outputs()
 	if len(in) == 0 {
 		return slices.Repeat([]string{"float64"}, results)
 	}

@@ -1,0 +1,316 @@
+package expr
+
+import (
+	"numpywren/core/errs"
+	"numpywren/core/grid"
+)
+
+// LU factorisations and what is made of them. The factors are two arrays: F, which has L and U in A's place, and P, which has a
+// line for each row (see kernel lu); programs take both.
+
+// Blocks of factorisations: smaller than those that suit products, since their critical path is one block column after the other,
+// and few enough that a block column and its pivots are one task.
+const (
+	fewSteps  = 16  // a matrix is cut into no fewer steps,
+	leastStep = 512 // unless they are shorter than this
+	mostSteps = 64
+)
+
+// stepBlock is the side of the blocks in which a matrix is factored: its tiles', if they are square and neither too large nor too
+// small, else a part or a multiple of theirs.
+func stepBlock(g grid.Grid) int64 {
+	side := max(g[0].Len, g[1].Len)
+	b := min(max(g[0].Block, g[1].Block), side)
+	if single := min(g[0].Len, g[1].Len); !sameAxis(g[0], grid.Axis{Len: g[0].Len, Block: b}) || !sameAxis(g[1], grid.Axis{Len: g[1].Len, Block: b}) {
+		b = defaultAxes([]int64{side, side}, float64Type)[0].Block
+		if b > single { // a thin matrix is one step
+			b = max(single, min(b, g[0].Block))
+		}
+	}
+	blocks := func() int64 { return (side + b - 1) / b }
+	for b/2 >= leastStep && b%2 == 0 && blocks() < fewSteps {
+		b /= 2
+	}
+	if n := blocks(); n > mostSteps {
+		b *= (n + mostSteps - 1) / mostSteps
+	}
+	return max(b, 1)
+}
+
+// factorable is one matrix, in a float type and in square blocks.
+func (b *builder) factorable(x *Node, square bool) (*Node, error) {
+	switch {
+	case x.ndim() < 2:
+		return nil, errs.New(errs.LinAlg, "%d-dimensional array given. Array must be at least two-dimensional", x.ndim())
+	case square && x.grid[x.ndim()-1].Len != x.grid[x.ndim()-2].Len:
+		return nil, errs.New(errs.LinAlg, "Last 2 dimensions of the array must be square")
+	case x.ndim() > 2:
+		return nil, b.refuseStack(x)
+	}
+	side := stepBlock(x.grid)
+	g := grid.Grid{{Len: x.grid[0].Len, Block: side}, {Len: x.grid[1].Len, Block: side}}
+	return b.cast(b.rechunk(x, g), computed(x.dtype)), nil
+}
+
+// result is one of the arrays that a program gives.
+type result struct {
+	grid  grid.Grid
+	dtype string
+}
+
+// calls makes all results of a program of package programs.
+func (b *builder) calls(program, scalars string, results []result, args ...*Node) []*Node {
+	out := make([]*Node, len(results))
+	for k, r := range results {
+		o := programOp{Name: program, Scalars: scalars, Out: k, Outs: len(results)}
+		out[k] = b.keep(makeNode(o, b.op, r.grid, r.dtype, args))
+	}
+	return out
+}
+
+// factors is L and U in x's place, and the exchanges of its rows; x is as factorable makes it. With strict, a singular matrix is
+// an error.
+func (b *builder) factors(x *Node, strict bool) (f, p *Node) {
+	scalars := ""
+	if strict {
+		scalars = "strict=1"
+	}
+	exchanges := grid.Grid{x.grid[0], {Len: 2, Block: 2}}
+	out := b.calls("lu_factor", scalars, []result{{x.grid, x.dtype}, {exchanges, int64Type}}, x)
+	return out[0], out[1]
+}
+
+// applyLuFactor gives F and P.
+func applyLuFactor(b *builder, args []Operand, _ *params) ([]*Node, error) {
+	x, err := b.array(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if x, err = b.factorable(x, false); err != nil {
+		return nil, err
+	}
+	if x.size() == 0 {
+		return nil, b.refuse("an array of shape %s: there is nothing to factor", shapeText(x.Shape()))
+	}
+	f, p := b.factors(x, false)
+	return []*Node{f, p}, nil
+}
+
+// factored checks that two arrays are what lu_factor gave.
+func (b *builder) factored(f, p *Node) error {
+	if f.ndim() != 2 || p.ndim() != 2 || f.size() == 0 || !isFloat(f.dtype) || p.dtype != int64Type || p.grid[1].Len != 2 ||
+		!sameAxis(f.grid[0], p.grid[0]) || f.grid[0].Block != f.grid[1].Block && f.grid[0].Blocks() > 1 && f.grid[1].Blocks() > 1 {
+		return errs.New(errs.Value, "%s: arrays of shapes %s and %s are no factors: give both results of lu_factor, as they are",
+			b.op, shapeText(f.Shape()), shapeText(p.Shape()))
+	}
+	return nil
+}
+
+// checkRight checks a right side of a square matrix, in NumPy's words.
+func (b *builder) checkRight(a, rhs *Node) error {
+	switch {
+	case rhs.ndim() == 0:
+		return errs.New(errs.Value, "solve: Input operand 1 does not have enough dimensions (has 0, gufunc core with signature (m,m),(m,n)->(m,n) requires 2)")
+	case rhs.ndim() > 2:
+		return b.refuse("a right side of shape %s: only matrices and vectors are supported, not stacks of them", shapeText(rhs.Shape()))
+	case rhs.grid[0].Len != a.grid[0].Len:
+		name, signature := "solve", "(m,m),(m,n)->(m,n)"
+		if rhs.ndim() == 1 {
+			name, signature = "solve1", "(m,m),(m)->(m)"
+		}
+		return errs.New(errs.Value, "%s: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature %s (size %d is different from %d)",
+			name, signature, rhs.grid[0].Len, a.grid[0].Len)
+	}
+	return nil
+}
+
+// solveGeneral is the x with A x = rhs.
+func (b *builder) solveGeneral(a, rhs *Node) (*Node, error) {
+	a, err := b.factorable(a, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.checkRight(a, rhs); err != nil {
+		return nil, err
+	}
+	dtype := computed(promote(a.dtype, rhs.dtype))
+	return b.withColumns(rhs, a, dtype, func(rhs *Node) *Node {
+		if rhs.size() == 0 {
+			return b.full(rhs.grid, int64(0), dtype)
+		}
+		f, exchanges := b.factors(b.cast(a, dtype), true)
+		return b.call("lu_solve", "", rhs.grid, f, exchanges, rhs)
+	}), nil
+}
+
+// applyLuSolve solves with the factors of a square matrix.
+func applyLuSolve(b *builder, x []*Node, p *params) (*Node, error) {
+	program := "lu_solve"
+	switch trans := p.text("trans", "N"); trans {
+	case "N":
+	case "T":
+		program = "lu_solve_transposed"
+	default:
+		p.fail("trans", `"N" or "T"`, trans)
+	}
+	if p.err != nil {
+		return nil, p.err
+	}
+	f, exchanges, rhs := x[0], x[1], x[2]
+	if err := b.factoredSquare(f, exchanges); err != nil {
+		return nil, err
+	}
+	if err := b.checkRight(f, rhs); err != nil {
+		return nil, err
+	}
+	dtype := computed(promote(f.dtype, rhs.dtype))
+	return b.withColumns(rhs, f, dtype, func(rhs *Node) *Node {
+		if rhs.size() == 0 {
+			return b.full(rhs.grid, int64(0), dtype)
+		}
+		return b.call(program, "", rhs.grid, b.cast(f, dtype), exchanges, rhs)
+	}), nil
+}
+
+func (b *builder) factoredSquare(f, p *Node) error {
+	if err := b.factored(f, p); err != nil {
+		return err
+	}
+	if f.grid[0].Len != f.grid[1].Len {
+		return errs.New(errs.LinAlg, "Last 2 dimensions of the array must be square")
+	}
+	return nil
+}
+
+// applyLu is scipy.linalg.lu: P, L and U with A = P L U; with p_indices the first is the rows of L for A's, A = L[p] U; with
+// permute_l there are two, P L and U.
+func applyLu(b *builder, args []Operand, p *params) ([]*Node, error) {
+	permute, indices := p.bool("permute_l", false), p.bool("p_indices", false)
+	if p.err != nil {
+		return nil, p.err
+	}
+	x, err := b.array(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if x, err = b.factorable(x, false); err != nil {
+		return nil, err
+	}
+	m, n := x.grid[0], x.grid[1]
+	k := grid.Axis{Len: min(m.Len, n.Len), Block: m.Block}
+	if k.Len == 0 {
+		out := []*Node{b.permutation(b.generate(genOp{Kernel: "arange", After: "0, 1"}, grid.Grid{m}, int64Type), x.dtype)}
+		return append(out, b.full(grid.Grid{m, k}, int64(0), x.dtype), b.full(grid.Grid{k, n}, int64(0), x.dtype)), nil
+	}
+	f, exchanges := b.factors(x, false)
+	lower := b.calls("lu_lower", "", []result{{x.grid, x.dtype}}, f, exchanges)[0]
+	lower = b.window(lower, []int64{0, 0}, grid.Grid{m, k})
+	lower = b.keep(makeNode(triOp{Uplo: "L", K: -1}, b.op, lower.grid, lower.dtype, []*Node{lower}))
+	ones := b.generate(genOp{Kernel: "eye", After: "k=0"}, lower.grid, boolType)
+	lower = b.ew("where(b, 1, a)", x.dtype, lower.grid, lower, ones)
+	upper := b.window(f, []int64{0, 0}, grid.Grid{k, n})
+	upper = b.keep(makeNode(triOp{Uplo: "U"}, b.op, upper.grid, upper.dtype, []*Node{upper}))
+	rows := b.calls("lu_rows", "", []result{{grid.Grid{m}, int64Type}}, f, exchanges)[0]
+	switch {
+	case permute:
+		return []*Node{b.product(b.permutation(rows, x.dtype), lower), upper}, nil
+	case indices:
+		places := b.calls("lu_places", "", []result{{grid.Grid{m}, int64Type}}, f, exchanges)[0]
+		return []*Node{places, lower, upper}, nil
+	}
+	return []*Node{b.permutation(rows, x.dtype), lower, upper}, nil
+}
+
+// permutation is the matrix whose column k has its one in row rows[k].
+func (b *builder) permutation(rows *Node, dtype string) *Node {
+	axis := rows.grid[0]
+	numbers := b.generate(genOp{Kernel: "arange", After: "0, 1"}, grid.Grid{axis}, int64Type)
+	g := grid.Grid{axis, axis}
+	return b.ew("a == b", dtype, g, b.expand(rows, []int{0}), b.expand(numbers, []int{1}))
+}
+
+// determinants are the determinant, its sign and the logarithm of its magnitude, from the factors of a square matrix.
+func (b *builder) determinants(f, p *Node) []*Node {
+	scalar := result{grid.Grid{}, float64Type}
+	out := b.calls("lu_det", "", []result{scalar, scalar, scalar}, f, p)
+	for k := range out {
+		out[k] = b.cast(out[k], f.dtype)
+	}
+	return out
+}
+
+// applyDet is numpy.linalg.det.
+func applyDet(b *builder, x *Node, _ *params) (*Node, error) {
+	x, err := b.factorable(x, true)
+	switch {
+	case err != nil:
+		return nil, err
+	case x.size() == 0:
+		return b.full(nil, int64(1), x.dtype), nil
+	}
+	return b.determinants(b.factors(x, false))[0], nil
+}
+
+// applySlogdet is numpy.linalg.slogdet.
+func applySlogdet(b *builder, args []Operand, _ *params) ([]*Node, error) {
+	x, err := b.array(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if x, err = b.factorable(x, true); err != nil {
+		return nil, err
+	}
+	if x.size() == 0 {
+		return []*Node{b.full(nil, int64(1), x.dtype), b.full(nil, int64(0), x.dtype)}, nil
+	}
+	return b.determinants(b.factors(x, false))[1:], nil
+}
+
+// applyLuDet gives the determinant, its sign and the logarithm of its magnitude from factors.
+func applyLuDet(b *builder, args []Operand, _ *params) ([]*Node, error) {
+	f, p, err := b.factorsGiven(args)
+	if err != nil {
+		return nil, err
+	}
+	return b.determinants(f, p), nil
+}
+
+func (b *builder) factorsGiven(args []Operand) (f, p *Node, err error) {
+	if f, err = b.array(args[0]); err != nil {
+		return nil, nil, err
+	}
+	if p, err = b.array(args[1]); err != nil {
+		return nil, nil, err
+	}
+	return f, p, b.factoredSquare(f, p)
+}
+
+// applyInv is numpy.linalg.inv.
+func applyInv(b *builder, x *Node, _ *params) (*Node, error) {
+	x, err := b.factorable(x, true)
+	switch {
+	case err != nil:
+		return nil, err
+	case x.size() == 0:
+		return b.full(x.grid, int64(0), x.dtype), nil
+	}
+	f, exchanges := b.factors(x, true)
+	return b.call("lu_inverse", "", x.grid, f, exchanges), nil
+}
+
+// applyLuInv is the inverse from factors.
+func applyLuInv(b *builder, x []*Node, _ *params) (*Node, error) {
+	if err := b.factoredSquare(x[0], x[1]); err != nil {
+		return nil, err
+	}
+	return b.call("lu_inverse", "", x[0].grid, x[0], x[1]), nil
+}
+
+// applyLowerInverse is the inverse of a lower triangular matrix, whose other triangle is not read.
+func applyLowerInverse(b *builder, x *Node, _ *params) (*Node, error) {
+	x, err := b.square(x)
+	if err != nil {
+		return nil, err
+	}
+	return b.call("lower_inverse", "", x.grid, b.cast(x, computed(x.dtype))), nil
+}
