@@ -16,25 +16,22 @@ const (
 	mostSteps = 64
 )
 
-// stepBlock is the side of the blocks in which a matrix is factored: its tiles', if they are square and neither too large nor too
-// small, else a part or a multiple of theirs.
+// stepBlock is the side of the blocks in which a matrix is factored: its tiles', if they are square, or a part or a multiple of
+// it.
 func stepBlock(g grid.Grid) int64 {
-	side := max(g[0].Len, g[1].Len)
-	b := min(max(g[0].Block, g[1].Block), side)
-	if single := min(g[0].Len, g[1].Len); !sameAxis(g[0], grid.Axis{Len: g[0].Len, Block: b}) || !sameAxis(g[1], grid.Axis{Len: g[1].Len, Block: b}) {
-		b = defaultAxes([]int64{side, side}, float64Type)[0].Block
-		if b > single { // a thin matrix is one step
-			b = max(single, min(b, g[0].Block))
-		}
+	long, short := max(g[0].Len, g[1].Len), min(g[0].Len, g[1].Len)
+	b := max(1, min(max(g[0].Block, g[1].Block), long))
+	if square := func(a grid.Axis) bool { return sameAxis(a, grid.Axis{Len: a.Len, Block: b}) }; !square(g[0]) || !square(g[1]) {
+		b = defaultAxes([]int64{long, long}, float64Type)[0].Block
 	}
-	blocks := func() int64 { return (side + b - 1) / b }
-	for b/2 >= leastStep && b%2 == 0 && blocks() < fewSteps {
+	steps := func() int64 { return (long + b - 1) / b }
+	for short > leastStep && b%2 == 0 && b/2 >= leastStep && steps() < fewSteps {
 		b /= 2
 	}
-	if n := blocks(); n > mostSteps {
+	if n := steps(); n > mostSteps && short > b {
 		b *= (n + mostSteps - 1) / mostSteps
 	}
-	return max(b, 1)
+	return b
 }
 
 // factorable is one matrix, in a float type and in square blocks.

@@ -191,13 +191,13 @@ def _inverse_norm(F: Factorization) -> float:
     estimate, signs, at = 0.0, None, -1
     for _ in range(5):
         (y,) = ex.persist(F.solve(x))
-        found, before = ex.sum(abs(y)), signs
+        found, before = float(ex.sum(abs(y)).item()), signs
         if n == 1:
-            return float(found.item())
+            return found
         signs = ex.where(y >= 0, 1, -1).astype(F.dtype)
-        if before is not None and (bool(ex.all(signs == before)) or found.item() <= estimate):
+        grown, estimate = found > estimate, max(found, estimate)
+        if before is not None and (not grown or bool(ex.all(signs == before))):
             break
-        estimate = float(found.item())
         (z,) = ex.persist(abs(F.solve(signs, trans=1)))
         largest = int(ex.argmax(z).item())
         if at >= 0 and z[at].item() == z[largest].item():
