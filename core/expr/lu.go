@@ -14,6 +14,9 @@ const (
 	fewSteps  = 16  // a matrix is cut into no fewer steps,
 	leastStep = 512 // unless they are shorter than this
 	mostSteps = 64
+
+	// A block column of more bytes is not one task: a tournament finds its pivots.
+	maxPanel = 1 << 30
 )
 
 // stepBlock is the side of the blocks in which a matrix is factored: its tiles', if they are square, or a part or a multiple of
@@ -65,20 +68,45 @@ func (b *builder) calls(program, scalars string, results []result, args ...*Node
 	return out
 }
 
+// pivoting is how the pivots of a block column are found.
+type pivoting string
+
+const (
+	bySize     pivoting = "auto"
+	partial    pivoting = "partial"    // among all of its rows
+	tournament pivoting = "tournament" // among those that groups of rows elect
+)
+
 // factors is L and U in x's place, and the exchanges of its rows; x is as factorable makes it. With strict, a singular matrix is
 // an error.
-func (b *builder) factors(x *Node, strict bool) (f, p *Node) {
-	scalars := ""
+func (b *builder) factors(x *Node, how pivoting, strict bool) (f, p *Node) {
+	program, scalars := "lu_factor", ""
+	if how == tournament || how == bySize && x.grid[0].Len*min(x.grid[1].Block, x.grid[1].Len)*int64(dtypes[x.dtype].size) > maxPanel {
+		program = "lu_factor_tournament"
+	}
 	if strict {
 		scalars = "strict=1"
 	}
 	exchanges := grid.Grid{x.grid[0], {Len: 2, Block: 2}}
-	out := b.calls("lu_factor", scalars, []result{{x.grid, x.dtype}, {exchanges, int64Type}}, x)
+	out := b.calls(program, scalars, []result{{x.grid, x.dtype}, {exchanges, int64Type}}, x)
 	return out[0], out[1]
 }
 
+// pivotingOf reads how the pivots are to be found.
+func pivotingOf(p *params) pivoting {
+	how := pivoting(p.text("pivoting", string(bySize)))
+	if how != bySize && how != partial && how != tournament {
+		p.fail("pivoting", `"auto", "partial" or "tournament"`, how)
+	}
+	return how
+}
+
 // applyLuFactor gives F and P.
-func applyLuFactor(b *builder, args []Operand, _ *params) ([]*Node, error) {
+func applyLuFactor(b *builder, args []Operand, p *params) ([]*Node, error) {
+	how := pivotingOf(p)
+	if p.err != nil {
+		return nil, p.err
+	}
 	x, err := b.array(args[0])
 	if err != nil {
 		return nil, err
@@ -89,8 +117,8 @@ func applyLuFactor(b *builder, args []Operand, _ *params) ([]*Node, error) {
 	if x.size() == 0 {
 		return nil, b.refuse("an array of shape %s: there is nothing to factor", shapeText(x.Shape()))
 	}
-	f, p := b.factors(x, false)
-	return []*Node{f, p}, nil
+	f, exchanges := b.factors(x, how, false)
+	return []*Node{f, exchanges}, nil
 }
 
 // factored checks that two arrays are what lu_factor gave.
@@ -135,7 +163,7 @@ func (b *builder) solveGeneral(a, rhs *Node) (*Node, error) {
 		if rhs.size() == 0 {
 			return b.full(rhs.grid, int64(0), dtype)
 		}
-		f, exchanges := b.factors(b.cast(a, dtype), true)
+		f, exchanges := b.factors(b.cast(a, dtype), bySize, true)
 		return b.call("lu_solve", "", rhs.grid, f, exchanges, rhs)
 	}), nil
 }
@@ -182,7 +210,7 @@ func (b *builder) factoredSquare(f, p *Node) error {
 // applyLu is scipy.linalg.lu: P, L and U with A = P L U; with p_indices the first is the rows of L for A's, A = L[p] U; with
 // permute_l there are two, P L and U.
 func applyLu(b *builder, args []Operand, p *params) ([]*Node, error) {
-	permute, indices := p.bool("permute_l", false), p.bool("p_indices", false)
+	permute, indices, how := p.bool("permute_l", false), p.bool("p_indices", false), pivotingOf(p)
 	if p.err != nil {
 		return nil, p.err
 	}
@@ -199,7 +227,7 @@ func applyLu(b *builder, args []Operand, p *params) ([]*Node, error) {
 		out := []*Node{b.permutation(b.generate(genOp{Kernel: "arange", After: "0, 1"}, grid.Grid{m}, int64Type), x.dtype)}
 		return append(out, b.full(grid.Grid{m, k}, int64(0), x.dtype), b.full(grid.Grid{k, n}, int64(0), x.dtype)), nil
 	}
-	f, exchanges := b.factors(x, false)
+	f, exchanges := b.factors(x, how, false)
 	lower := b.calls("lu_lower", "", []result{{x.grid, x.dtype}}, f, exchanges)[0]
 	lower = b.window(lower, []int64{0, 0}, grid.Grid{m, k})
 	lower = b.keep(makeNode(triOp{Uplo: "L", K: -1}, b.op, lower.grid, lower.dtype, []*Node{lower}))
@@ -245,7 +273,7 @@ func applyDet(b *builder, x *Node, _ *params) (*Node, error) {
 	case x.size() == 0:
 		return b.full(nil, int64(1), x.dtype), nil
 	}
-	return b.determinants(b.factors(x, false))[0], nil
+	return b.determinants(b.factors(x, bySize, false))[0], nil
 }
 
 // applySlogdet is numpy.linalg.slogdet.
@@ -260,7 +288,7 @@ func applySlogdet(b *builder, args []Operand, _ *params) ([]*Node, error) {
 	if x.size() == 0 {
 		return []*Node{b.full(nil, int64(1), x.dtype), b.full(nil, int64(0), x.dtype)}, nil
 	}
-	return b.determinants(b.factors(x, false))[1:], nil
+	return b.determinants(b.factors(x, bySize, false))[1:], nil
 }
 
 // applyLuDet gives the determinant, its sign and the logarithm of its magnitude from factors.
@@ -291,7 +319,7 @@ func applyInv(b *builder, x *Node, _ *params) (*Node, error) {
 	case x.size() == 0:
 		return b.full(x.grid, int64(0), x.dtype), nil
 	}
-	f, exchanges := b.factors(x, true)
+	f, exchanges := b.factors(x, bySize, true)
 	return b.call("lu_inverse", "", x.grid, f, exchanges), nil
 }
 

@@ -1,6 +1,9 @@
 package kernel
 
 import (
+	"math"
+	"slices"
+
 	"numpywren/core/errs"
 	"numpywren/core/tile"
 )
@@ -46,8 +49,14 @@ func trsm[T float](args *Args, t triangle, out *tile.Tile) error {
 	a := tile.View[T](tri)
 	if !t.unit {
 		for j := range int(min(tri.Shape[0], tri.Shape[1])) {
-			if a[j*ld(tri)+j] == 0 {
-				return &Numerical{Kernel: "trsm", Row: int64(j), Reason: "singular"}
+			if at := j*ld(tri) + j; a[at] == 0 {
+				if attrInt(args, "zeros") == 0 {
+					return &Numerical{Kernel: "trsm", Row: int64(j), Reason: "singular"}
+				}
+				if &a[0] == &tile.View[T](tri)[0] {
+					a = slices.Clone(a)
+				}
+				a[at] = T(math.Inf(1)) // what is divided by it is zero
 			}
 		}
 	}

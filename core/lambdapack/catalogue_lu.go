@@ -3,6 +3,12 @@ package lambdapack
 // The kernels of LU factorisations.
 var luKernels = []Signature{
 	{Name: "lu", Params: "t a", InPlace: 0, results: 2, shape: luShape, dtype: luDType, flopsAt: luFlops, Attrs: []AttrSpec{{"strict", int64(0), nil}}},
+	{Name: "elect", Params: "t a a a", InPlace: -1, results: 2, shape: electShape, dtype: luDType, flopsAt: electFlops},
+	{Name: "seat", Params: "t t a", InPlace: -1, shape: seatShape, dtype: fixedDType("int64"), flopsAt: func(_ *Call, in [][]int64, _ []int64) float64 {
+		return getrfFlops(in[0][0], in[0][1])
+	}},
+	{Name: "luplain", Shapes: "(m,n)->(m,n)", InPlace: 0, Attrs: []AttrSpec{{"strict", int64(0), nil}},
+		flops: func(_ *Call, in, _ [][]int64) float64 { return getrfFlops(in[0][0], in[0][1]) }},
 	{Name: "exchange", Params: "t t t a a", InPlace: 0, shape: exchangeShape, dtype: firstDType, flops: noFlops, Attrs: []AttrSpec{{"inverse", int64(0), nil}}},
 	{Name: "relabel", Params: "t t a", InPlace: 0, shape: firstShape, flops: noFlops, Attrs: []AttrSpec{{"inverse", int64(0), nil}}},
 	{Name: "take", Params: "c t a a", InPlace: -1, Reducer: true, shape: axesShape, dtype: firstDType,
@@ -29,10 +35,40 @@ func luDType(_ *Call, in []string) []string { return []string{in[0], "int64"} }
 
 // luFlops is getrf's, of the rows from the panel's block on.
 func luFlops(c *Call, in [][]int64, x []int64) float64 {
-	r := c.Args[1].(*AxisRef)
-	m, n := float64(in[0][0]-r.Axis.Start(r.Index.Eval(x))), float64(in[0][1])
+	return getrfFlops(in[0][0]-blockStart(c.Args[1], x), in[0][1])
+}
+
+// blockStart is where a block begins that is an argument.
+func blockStart(e Expr, x []int64) int64 {
+	r := e.(*AxisRef)
+	return r.Axis.Start(r.Index.Eval(x))
+}
+
+func getrfFlops(rows, cols int64) float64 {
+	m, n := float64(max(rows, 0)), float64(cols)
 	k := min(m, n)
 	return 2*m*n*k - (m+n)*k*k + 2*k*k*k/3
+}
+
+// electShape: as many rows as the last block has, and their numbers.
+func electShape(s *shaper, c *Call, in [][]extent) [][]extent {
+	s.rank(c, 0, in[0], 2)
+	seats := axesShape(s, c, nil)[0][2]
+	return [][]extent{{seats, in[0][1]}, {seats}}
+}
+
+// electFlops is getrf's, of the rows of the first block that are not before the second.
+func electFlops(c *Call, in [][]int64, x []int64) float64 {
+	return getrfFlops(in[0][0]-max(blockStart(c.Args[2], x)-blockStart(c.Args[1], x), 0), in[0][1])
+}
+
+func seatShape(s *shaper, c *Call, in [][]extent) [][]extent {
+	s.rank(c, 0, in[0], 2)
+	s.rank(c, 1, in[1], 1)
+	if !s.same(in[0][0], in[1][0]) {
+		s.mismatch(c, in)
+	}
+	return [][]extent{{axesShape(s, c, nil)[0][0], fixed(2)}}
 }
 
 func exchangeShape(s *shaper, c *Call, in [][]extent) [][]extent {

@@ -203,6 +203,8 @@ func TestShippedPrograms(t *testing.T) {
 							g = rect(side, 2*side+3, 64)
 						}
 						switch {
+						case q.Name == "fan":
+							scalars[q.Name] = unit + 1
 						case q.Scalar:
 							scalars[q.Name] = unit
 						case q.Name == "P" && strings.HasPrefix(def.Name, "lu_"):

@@ -68,23 +68,25 @@ class Linalg:
         """The determinant's sign, and the logarithm of its magnitude."""
         return SlogdetResult(*self._executor._apply_many("slogdet", [self._executor._array(A)], 2, {}))
 
-    def lu(self, A: Any, permute_l: bool = False, p_indices: bool = False) -> tuple[BigMatrix, ...]:
+    def lu(self, A: Any, permute_l: bool = False, p_indices: bool = False, *, pivoting: str = "auto") -> tuple[BigMatrix, ...]:
         """P, L, U with A = P L U, for a matrix of any shape: a permutation, unit lower and upper triangular.
 
         With `permute_l=True` there are two, P L and U; with `p_indices=True` the first is a vector p with A = L[p] U.
+        `pivoting` is "partial", the largest of a whole column; "tournament", the best of those that groups of rows elect, which
+        takes tasks of bounded size; or "auto", partial unless a block column is more than a GiB.
         """
         ex = self._executor
-        params = {"permute_l": bool(permute_l), "p_indices": bool(p_indices)}
+        params = {"permute_l": bool(permute_l), "p_indices": bool(p_indices), "pivoting": pivoting}
         return tuple(ex._apply_many("lu", [ex._array(A)], 3, params))
 
-    def lu_factor(self, A: Any, name: str | None = None) -> LU:
+    def lu_factor(self, A: Any, name: str | None = None, *, pivoting: str = "auto") -> LU:
         """Computes the LU factors of a square matrix and keeps them, under a name if one is given: what it gives solves with
-        them, `F.solve(b)`, again and again."""
+        them, `F.solve(b)`, again and again. For `pivoting` see `lu`."""
         ex = self._executor
         A = ex._array(A)
         if A.ndim == 2 and A.shape[0] != A.shape[1]:
             raise np.linalg.LinAlgError(f"A is {A.shape[0]} × {A.shape[1]}: a square matrix was expected, lu() takes others")
-        factors, pivots = ex._apply_many("lu_factor", [A], 2, {})
+        factors, pivots = ex._apply_many("lu_factor", [A], 2, {"pivoting": pivoting})
         return LU(ex, factors, pivots, self.norm(A, 1)).persist(name)
 
     def lu_solve(self, F: LU, b: Any, trans: int | str = 0) -> BigMatrix:
