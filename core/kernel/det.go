@@ -76,16 +76,20 @@ func detpartRun(a *Args, out []*tile.Tile, _ bool) error {
 			d.times(tile.Float64s(t)[at])
 		}
 	}
-	if odd(a.In[1], a.Axes[0].Start) {
+	switch swaps, ok := exchangesIn(a.In[1], a.Axes[0].Start); {
+	case !ok:
+		return errs.New(errs.Value, "detpart: the exchange of rows %d to %d is no permutation: it must be as lu made it",
+			a.Axes[0].Start, a.Axes[0].Start+a.Axes[0].Extent-1)
+	case swaps%2 == 1:
 		d.sign = -d.sign
 	}
 	copy(tile.Float64s(out[0]), []float64{d.sign, d.fraction, d.exponent})
 	return nil
 }
 
-// odd says whether an exchange of rows, of a block that begins at start, is an odd permutation: each of its cycles is one
-// exchange of two less than it has places.
-func odd(p *tile.Tile, start int64) bool {
+// exchangesIn is how many exchanges of two rows make up an exchange of those of a block that begins at start: in each cycle one
+// less than it has places. False when it is none.
+func exchangesIn(p *tile.Tile, start int64) (swaps int, ok bool) {
 	from, to := lines(p, cameFrom, false), lines(p, wentTo, false)
 	n := int64(len(from))
 	back := make(map[int64]int64, n) // what went to a place below the block, by the place
@@ -94,22 +98,28 @@ func odd(p *tile.Tile, start int64) bool {
 			back[place] = int64(k)
 		}
 	}
-	seen, swaps := make([]bool, n), 0
+	seen := make([]bool, n)
 	for k := range n {
 		for at := k; !seen[at]; {
 			seen[at] = true
 			row := from[at] - start
-			swaps++
 			if row >= n { // through a place below the block
-				row = back[row+start]
+				var known bool
+				if row, known = back[from[at]]; !known {
+					return 0, false
+				}
 				swaps++
 			}
+			if row < 0 {
+				return 0, false
+			}
+			swaps++
 			if at = row; seen[at] {
 				swaps-- // the cycle is closed
 			}
 		}
 	}
-	return swaps%2 == 1
+	return swaps, true
 }
 
 // detvalueOut: detvalue(D, of="det") is the determinant, detvalue(D, of="sign") its sign and detvalue(D, of="log") the logarithm

@@ -318,6 +318,10 @@ func TestDeterminants(t *testing.T) {
 			}
 		}
 	}
+	for _, p := range []*tile.Tile{w.ints([]int64{2, 2}, -5, 1, 0, 1), w.ints([]int64{2, 2}, 9, 1, 0, 1)} {
+		_, err := w.results("detpart", &Args{In: []*tile.Tile{diagonal(1, 1), p}, Axes: []AxisBlock{{0, 2, 99}}})
+		wantKind(t, err, errs.Value)
+	}
 	first, err := w.results("detpart", &Args{In: []*tile.Tile{diagonal(1e300, 1e300), stay}, Axes: []AxisBlock{{0, 2, 99}}})
 	if err != nil {
 		t.Fatal(err)
@@ -392,5 +396,93 @@ func TestLUKernelsRefuse(t *testing.T) {
 		k, _ := Lookup(c.kernel)
 		_, err := k.Out(c.a)
 		wantKind(t, err, c.kind)
+	}
+}
+
+// TestTournament: two groups elect rows, and those that are seated are good pivots for all.
+func TestTournament(t *testing.T) {
+	for _, d := range bothFloats {
+		for _, c := range []struct{ rows, cols, start int }{{8, 4, 0}, {8, 4, 4}, {7, 4, 4}, {8, 3, 0}, {2, 4, 0}, {150, 70, 0}, {150, 70, 70}} {
+			w := newWorkbench(t)
+			m := noise(seeded(c.rows), c.rows, c.cols)
+			w.tile(d, m) // rounded
+			block := max(c.cols, 4)
+			r := AxisBlock{int64(c.start), int64(min(block, c.rows-c.start)), int64(c.rows)}
+			var tiles, numbers []*tile.Tile
+			half := (c.rows + 1) / 2
+			for g := range 2 {
+				lo, hi := g*half, min(c.rows, g*half+half)
+				of := make([]int64, hi-lo)
+				for i := range of {
+					of[i] = int64(lo + i)
+				}
+				a := &Args{In: []*tile.Tile{w.tile(d, m.taken(of))}, Axes: []AxisBlock{{int64(lo), int64(hi - lo), int64(c.rows)}, r, {0, int64(block), 99}}}
+				out, err := w.results("elect", a)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for k, number := range tile.View[int64](out[1]) {
+					switch {
+					case number == 0 && read(out[0]).at(k, 0) != 0, number > 0 && read(out[0]).at(k, 0) != m.at(int(number-1), 0), number > 0 && number <= r.Start:
+						t.Errorf("%v: group %d elects number %d as %d", c, g, number, k)
+					}
+				}
+				tiles, numbers = append(tiles, out[0]), append(numbers, out[1])
+			}
+			stacked, all := newDense(2*block, c.cols), w.ints([]int64{int64(2 * block)})
+			for g := range 2 {
+				x := read(tiles[g])
+				for i := range block {
+					for j := range c.cols {
+						stacked.set(g*block+i, j, x.at(i, j))
+					}
+				}
+				copy(tile.View[int64](all)[g*block:], tile.View[int64](numbers[g]))
+			}
+			out, err := w.results("seat", &Args{In: []*tile.Tile{w.tile(d, stacked), all}, Axes: []AxisBlock{r}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			of := order(t, out[0], c.start, c.rows)
+			permuted := m.taken(of[c.start:])
+			f, err := w.results("luplain", &Args{In: []*tile.Tile{w.tile(d, permuted)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l, u := newDense(permuted.rows, min(permuted.rows, c.cols)), newDense(min(permuted.rows, c.cols), c.cols)
+			x := read(f[0])
+			for j := range c.cols {
+				for i := range permuted.rows {
+					if i > j {
+						l.set(i, j, x.at(i, j))
+					} else {
+						u.set(i, j, x.at(i, j))
+					}
+				}
+			}
+			for i := range l.cols {
+				l.set(i, i, 1)
+			}
+			if l.norm() > 3 {
+				t.Errorf("%v: an element of L is %v", c, l.norm())
+			}
+			within(t, fmt.Sprint(c), d, combine(1, permuted, -1, multiply(l, u)).norm(), float64(4*c.rows))
+		}
+	}
+}
+
+// TestTrsmOfZeroPivots: with zeros=1 what a pivot of zero would divide is zero.
+func TestTrsmOfZeroPivots(t *testing.T) {
+	w := newWorkbench(t)
+	m := newDense(2, 2)
+	m.set(0, 0, 2)
+	m.set(0, 1, 1)
+	b := newDense(1, 2)
+	b.set(0, 0, 4)
+	b.set(0, 1, 7)
+	u := w.tile(tile.Float64, m)
+	a := &Args{In: []*tile.Tile{u, w.tile(tile.Float64, b)}, Attrs: map[string]any{"side": "R", "uplo": "U", "trans": "N", "diag": "N", "zeros": int64(1)}}
+	if x := read(w.run("trsm", a)).x; x[0] != 2 || x[1] != 0 || read(u).at(1, 1) != 0 {
+		t.Errorf("the solution is %v, the triangle %v", x, read(u).x)
 	}
 }

@@ -3,12 +3,9 @@ package lambdapack
 // The kernels of LU factorisations.
 var luKernels = []Signature{
 	{Name: "lu", Params: "t a", InPlace: 0, results: 2, shape: luShape, dtype: luDType, flopsAt: luFlops, Attrs: []AttrSpec{{"strict", int64(0), nil}}},
-	{Name: "elect", Params: "t a a a", InPlace: -1, results: 2, shape: electShape, dtype: luDType, flopsAt: electFlops},
-	{Name: "seat", Params: "t t a", InPlace: -1, shape: seatShape, dtype: fixedDType("int64"), flopsAt: func(_ *Call, in [][]int64, _ []int64) float64 {
-		return getrfFlops(in[0][0], in[0][1])
-	}},
-	{Name: "luplain", Shapes: "(m,n)->(m,n)", InPlace: 0, Attrs: []AttrSpec{{"strict", int64(0), nil}},
-		flops: func(_ *Call, in, _ [][]int64) float64 { return getrfFlops(in[0][0], in[0][1]) }},
+	{Name: "elect", Params: "t a a a", InPlace: -1, results: 2, shape: electShape, dtype: luDType, flops: panelFlops},
+	{Name: "seat", Params: "t t a", InPlace: -1, shape: seatShape, dtype: fixedDType("int64"), flops: panelFlops},
+	{Name: "luplain", Shapes: "(m,n)->(m,n)", InPlace: 0, Attrs: []AttrSpec{{"strict", int64(0), nil}}, flops: panelFlops},
 	{Name: "exchange", Params: "t t t a a", InPlace: 0, shape: exchangeShape, dtype: firstDType, flops: noFlops, Attrs: []AttrSpec{{"inverse", int64(0), nil}}},
 	{Name: "relabel", Params: "t t a", InPlace: 0, shape: firstShape, flops: noFlops, Attrs: []AttrSpec{{"inverse", int64(0), nil}}},
 	{Name: "take", Params: "c t a a", InPlace: -1, Reducer: true, shape: axesShape, dtype: firstDType,
@@ -57,10 +54,8 @@ func electShape(s *shaper, c *Call, in [][]extent) [][]extent {
 	return [][]extent{{seats, in[0][1]}, {seats}}
 }
 
-// electFlops is getrf's, of the rows of the first block that are not before the second.
-func electFlops(c *Call, in [][]int64, x []int64) float64 {
-	return getrfFlops(in[0][0]-max(blockStart(c.Args[2], x)-blockStart(c.Args[1], x), 0), in[0][1])
-}
+// panelFlops is getrf's. In a tournament it counts the rows above the panel too, which one group of each step has.
+func panelFlops(_ *Call, in, _ [][]int64) float64 { return getrfFlops(in[0][0], in[0][1]) }
 
 func seatShape(s *shaper, c *Call, in [][]extent) [][]extent {
 	s.rank(c, 0, in[0], 2)
