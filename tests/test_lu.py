@@ -341,3 +341,59 @@ def test_same_bits_with_any_number_of_workers():
             a = ex.matrix_init(A, block_shape=(32, 32))
             found.append(ex.linalg.solve(a, B).numpy().tobytes() + ex.linalg.inv(a).numpy().tobytes())
     assert len(set(found)) == 1
+
+
+def test_the_same_elsewhere(tmp_path):
+    """Workers that share a store and a queue give the bits of threads here."""
+    A, B = normal(70, 70), normal(70, 20)
+    found = []
+    for make in (lambda: npywren.local_executor(workers=2), lambda: npywren.aws_executor(tmp_path, "memory", workers=2)):
+        with make() as ex:
+            a = ex.matrix_init(A, block_shape=(16, 16))
+            F = ex.linalg.lu_factor(a, pivoting="tournament")
+            arrays = [ex.linalg.solve(a, B), ex.linalg.inv(a), *ex.linalg.lu(a), ex.linalg.det(a), F.solve(B, trans=1)]
+            found.append([x.tobytes() for x in ex.compute(*arrays)])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("n", [1, 30, 101])
+def test_refined_from_float32(ex, n):
+    A, b = normal(n, n) + np.sqrt(n) * np.eye(n), normal(n, 3) * np.array([1, 1e-60, 1e60])
+    a = ex.matrix_init(A, block_shape=(16, 16))
+    x = ex.linalg.solve(a, b, refine="float32")
+    assert x.dtype == np.float64
+    assert solve_residual(A, x.numpy(), b) <= THRESHOLD
+    v = ex.linalg.solve(a, b[:, 0], refine="float32")
+    assert v.shape == (n,)
+    assert solve_residual(A, v.numpy(), b[:, 0]) <= THRESHOLD
+
+
+@pytest.mark.parametrize("name", ["hilbert", "huge", "nearly singular corner", "graded", "singular in float32"])
+def test_refinement_that_fails(ex, name):
+    """Where float32 does not do, float64 does, and a warning says so."""
+    n = 12
+    A = np.eye(n) + 1e-12 * normal(n, n) + np.ones((n, n)) * 1e9 if name == "singular in float32" else HARD[name](n)
+    b = normal(n, 2)
+    a = ex.matrix_init(A, block_shape=(4, 4))
+    if name in ("nearly singular corner", "graded"):  # pivots and scales do for these
+        x = ex.linalg.solve(a, b, refine="float32").numpy()
+    else:
+        with pytest.warns(RuntimeWarning, match="solved in float64"):
+            x = ex.linalg.solve(a, b, refine="float32").numpy()
+    scale = np.abs(A).max()
+    assert solve_residual(A / scale, x * scale, b) <= THRESHOLD
+
+
+def test_certificates(ex, spd):
+    for assume, A in (("gen", normal(50, 50)), ("pos", spd(50)), ("gen", HARD["hilbert"](8))):
+        b = normal(len(A), 2)
+        x, found = ex.linalg.solve(ex.matrix_init(A, block_shape=(16, 16)), b, assume_a=assume, check=True)
+        assert solve_residual(A, x.numpy(), b) <= THRESHOLD
+        assert found.backward_error <= THRESHOLD * np.finfo(float).eps
+        exact = 1 / np.linalg.cond(A, 1)
+        assert exact / 1.1 <= found.rcond <= 10 * exact
+        assert found.forward_error == found.backward_error / found.rcond
+    with pytest.raises(ValueError, match="refine is"):
+        ex.linalg.solve(np.eye(3), np.ones(3), refine="float16")
+    with pytest.raises(ValueError, match="float32"):
+        ex.linalg.solve(np.eye(3, dtype=np.float32), np.ones(3, np.float32), refine="float32")

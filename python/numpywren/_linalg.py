@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from . import _operand
 from ._factors import LU, Cholesky, SlogdetResult, open_factor, transposition
 from ._functions import Block
+from ._refine import Certificate, certified, refined
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -47,14 +48,35 @@ class Linalg:
         """
         return self._executor._apply("cholesky", [self._executor._array(A)])
 
-    def solve(self, A: Any, B: Any, assume_a: str = "gen") -> BigMatrix:
+    @overload
+    def solve(self, A: Any, B: Any, assume_a: str = "gen", *, refine: str | None = None) -> BigMatrix: ...
+    @overload
+    def solve(
+        self, A: Any, B: Any, assume_a: str = "gen", *, refine: None = None, check: Literal[True]
+    ) -> tuple[BigMatrix, Certificate]: ...
+    def solve(
+        self, A: Any, B: Any, assume_a: str = "gen", *, refine: str | None = None, check: bool = False
+    ) -> BigMatrix | tuple[BigMatrix, Certificate]:
         """The X with A X = B, by LU with partial pivoting. `numpy.linalg.LinAlgError` when it is computed and A is singular.
 
-        `assume_a="pos"` says that A is symmetric and positive definite: only its lower triangle is read, and it takes half the
-        work. "sym" is accepted, and treated as "gen".
+        Args:
+            A: a square matrix.
+            B: a matrix or a vector.
+            assume_a: "pos" says that A is symmetric and positive definite: only its lower triangle is read, and it takes
+                half the work. "sym" is accepted, and treated as "gen".
+            refine: "float32" computes at once: it factors in float32 and refines the solution to float64's accuracy.
+            check: computes at once, and gives with X a `Certificate`: its backward error, and A's condition.
         """
         ex = self._executor
-        return ex._apply("solve", [ex._array(A), ex._array(B)], assume_a=assume_a)
+        A, B = ex._array(A), ex._array(B)
+        if refine not in (None, "float32"):
+            raise ValueError(f'refine is {refine!r}: "float32" or None was expected')
+        if refine is not None and (check or assume_a == "pos"):
+            raise NotImplementedError('refine="float32" goes without check=True and with assume_a="gen" or "sym" only')
+        lazy = ex._apply("solve", [A, B], assume_a=assume_a)  # checks the operands
+        if refine is not None:
+            return refined(ex, A, B)
+        return certified(ex, A, B, assume_a) if check else lazy
 
     def inv(self, A: Any) -> BigMatrix:
         """The inverse. To solve with A, `solve` is faster and more accurate."""
