@@ -11,7 +11,7 @@ import (
 // Blocks of factorisations: smaller than those that suit products, since their critical path is one block column after the other,
 // and few enough that a block column and its pivots are one task.
 const (
-	fewSteps  = 8  // a matrix is cut into no fewer steps,
+	fewSteps  = 8   // a matrix is cut into no fewer steps,
 	leastStep = 512 // unless they are shorter than this
 	mostSteps = 64
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 import numpy as np
 import numpy.typing as npt
 
-from . import _operand
+from . import _operand, _products
 from ._factors import LU, Cholesky, SlogdetResult, open_factor, transposition
 from ._functions import Block
 from ._refine import Certificate, certified, refined
@@ -136,6 +136,20 @@ class Linalg:
     def open_factor(self, name: str) -> LU | Cholesky:
         """The factorisation that was kept under a name; KeyError if there is none."""
         return open_factor(self._executor, name)
+
+    def cond(self, A: Any, p: float | str = 1) -> BigMatrix:
+        """The condition number ‖A‖ ‖A⁻¹‖ in the norm p: 1, -1, inf, -inf or "fro". It computes the inverse:
+        `lu_factor(A).rcond()` estimates it with less work."""
+        return self.norm(A, p) * self.norm(self.inv(A), p)
+
+    def matrix_power(self, A: Any, n: SupportsIndex) -> BigMatrix:
+        """A to the power n, by squaring; with a negative n that of the inverse."""
+        return _products.matrix_power(self._executor, A, n)
+
+    def multi_dot(self, arrays: Sequence[Any]) -> BigMatrix:
+        """The product of several matrices, in the order that takes the fewest operations. The first and the last may be
+        vectors."""
+        return _products.multi_dot(self._executor, arrays)
 
     def solve_triangular(
         self, A: Any, B: Any, trans: int | str = "N", lower: bool = False, unit_diagonal: bool = False

@@ -76,6 +76,10 @@ class Linalg:
         """The inverse."""
         return self._ex.linalg.inv(x)
 
+    def matrix_power(self, x: Any, n: int, /) -> BigMatrix:
+        """A power of a matrix."""
+        return self._ex.linalg.matrix_power(x, n)
+
     def det(self, x: Any, /) -> BigMatrix:
         """The determinant."""
         return self._ex.linalg.det(x)

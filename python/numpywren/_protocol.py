@@ -340,6 +340,11 @@ def _inv(ex: Executor, a: Any) -> BigMatrix:
     return ex.linalg.inv(a)
 
 
+@_implements(np.linalg.matrix_power)
+def _matrix_power(ex: Executor, a: Any, n: Any) -> BigMatrix:
+    return ex.linalg.matrix_power(a, n)
+
+
 @_implements(np.linalg.det)
 def _det(ex: Executor, a: Any) -> BigMatrix:
     return ex.linalg.det(a)
