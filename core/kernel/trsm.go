@@ -101,9 +101,14 @@ func solveTriangle[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int
 		known, rest, size, other, first, second = rest, known, other, size, second, first
 	}
 	half(size, first, known)
-	if t.left {
+	switch {
+	case t.left && n == 1 && t.trans: // gemm would copy the block first, which takes longer than the product
+		blasGemv(true, size, other, -1, between, lda, known, 1, rest)
+	case t.left && n == 1:
+		blasGemv(false, other, size, -1, between, lda, known, 1, rest)
+	case t.left:
 		blasGemm(t.trans, false, other, n, size, -1, between, lda, known, ldb, 1, rest, ldb)
-	} else {
+	default:
 		blasGemm(false, t.trans, m, other, size, -1, known, ldb, between, lda, 1, rest, ldb)
 	}
 	half(other, second, rest)
