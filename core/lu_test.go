@@ -182,3 +182,15 @@ func TestLUBits(t *testing.T) {
 		require.Equal(t, want, got, "%+v", c)
 	}
 }
+
+// TestLUOutOfCore solves with matrices several times the memory limit.
+func TestLUOutOfCore(t *testing.T) {
+	e := session(t, Config{Workers: 2, MemoryLimit: 2 << 20})
+	const n = 1024
+	A, B := randomDense(n, n, 1), randomDense(n, 2, 2)
+	x := read(t, e, apply(t, e, "solve", nil, A.in(t, e, 64, 64), B.in(t, e, 64, 2)))
+	require.LessOrEqual(t, A.mul(x).minus(B).norm1()/(n*A.norm1()*x.norm1()*eps), 30.0)
+	used, spilled, _ := e.space.Usage()
+	require.LessOrEqual(t, used, int64(2<<20))
+	require.Positive(t, spilled)
+}

@@ -9,11 +9,12 @@ import (
 // line for each row (see kernel lu); programs take both.
 
 // Blocks of factorisations: smaller than those that suit products, since their critical path is one block column after the other,
-// and few enough that a block column and its pivots are one task.
+// and, where tiles are small, larger than those, for the sake of the kernels and of the number of tasks.
 const (
-	fewSteps  = 8   // a matrix is cut into no fewer steps,
-	leastStep = 512 // unless they are shorter than this
-	mostSteps = 64
+	fewSteps  = 8    // a matrix is cut into no fewer steps,
+	leastStep = 512  // unless they are shorter than this,
+	mostSteps = 64   // and into no more,
+	mostStep  = 2048 // unless they are longer than this
 
 	// A block column of more bytes is not one task: a tournament finds its pivots.
 	maxPanel = 1 << 30
@@ -32,7 +33,7 @@ func stepBlock(g grid.Grid) int64 {
 		b /= 2
 	}
 	if n := steps(); n > mostSteps && short > b {
-		b *= (n + mostSteps - 1) / mostSteps
+		b *= max(1, min((n+mostSteps-1)/mostSteps, mostStep/b))
 	}
 	return b
 }
@@ -48,7 +49,10 @@ func (b *builder) factorable(x *Node, square bool) (*Node, error) {
 		return nil, b.refuseStack(x)
 	}
 	side := stepBlock(x.grid)
-	g := grid.Grid{{Len: x.grid[0].Len, Block: side}, {Len: x.grid[1].Len, Block: side}}
+	g := grid.Grid{x.grid[0], x.grid[1]}
+	for d := range g {
+		g[d].Block = min(side, max(g[d].Len, 1))
+	}
 	return b.cast(b.rechunk(x, g), computed(x.dtype)), nil
 }
 
