@@ -43,8 +43,8 @@ OPS = [
     "where", "negative", "exp", "log", "sqrt", "square", "abs", "astype", "matmul", "transpose", "sum", "prod",
     "mean", "min", "max", "any", "all", "argmin", "argmax", "norm", "squeeze", "expand_dims", "broadcast_to",
     "rechunk", "slice", "full", "eye", "arange", "uniform", "normal", "diag", "diagonal", "trace", "tril", "triu", "cholesky",
-    "solve_triangular", "solve", "lu", "lu_factor", "lu_solve", "lu_inv", "lu_det", "det", "slogdet", "inv", "lower_inverse",
-    "program", "map_blocks", "nonsense",
+    "solve_triangular", "solve", "lu", "lu_factor", "lu_solve", "lu_inv", "lu_det", "lu_unpack",
+    "det", "slogdet", "inv", "lower_inverse", "program", "map_blocks", "nonsense",
 ]
 NAMES = [
     "axis", "keepdims", "ord", "shape", "value", "dtype", "block_shape", "start", "stop", "step", "n", "m", "k",

@@ -118,6 +118,8 @@ def test_lu(ex, shape, dtype):
         np.testing.assert_array_equal(U2, U)
         p, L3, _ = (x.numpy() for x in ex.linalg.lu(a, p_indices=True))
         np.testing.assert_array_equal(L3[p], PL)
+        for kept, found in zip(ex.linalg.lu_factor(a).unpack(), (P, L, U), strict=True):
+            np.testing.assert_array_equal(kept.numpy(), found)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 40), (40, 7), (33, 33), (70, 33), (33, 70), (65, 64), (300, 16), (150, 150)])
@@ -319,8 +321,10 @@ def test_one_factorisation_serves_all(ex):
 
 
 def test_bad_arguments(ex):
-    with pytest.raises(LinAlgError, match="square"):
-        ex.linalg.lu_factor(np.ones((3, 4)))
+    F = ex.linalg.lu_factor(np.ones((3, 4)))
+    for method in (lambda: F.solve(np.ones(3)), F.det, F.slogdet, F.inv):
+        with pytest.raises(LinAlgError, match="square"):
+            method()
     for call in (lambda A: ex.linalg.solve(A, np.ones(3)), ex.linalg.inv, ex.linalg.det, ex.linalg.slogdet):
         with pytest.raises(LinAlgError, match="square"):
             call(np.ones((3, 4)))

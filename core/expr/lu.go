@@ -211,10 +211,19 @@ func (b *builder) factoredSquare(f, p *Node) error {
 	return nil
 }
 
+// form is how the factors of a matrix are given.
+type form struct {
+	permute bool // P L and U
+	indices bool // the rows of L for A's, instead of P
+}
+
+// formOf reads in which form factors are wanted.
+func formOf(p *params) form { return form{p.bool("permute_l", false), p.bool("p_indices", false)} }
+
 // applyLu is scipy.linalg.lu: P, L and U with A = P L U; with p_indices the first is the rows of L for A's, A = L[p] U; with
 // permute_l there are two, P L and U.
 func applyLu(b *builder, args []Operand, p *params) ([]*Node, error) {
-	permute, indices, how := p.bool("permute_l", false), p.bool("p_indices", false), pivotingOf(p)
+	form, how := formOf(p), pivotingOf(p)
 	if p.err != nil {
 		return nil, p.err
 	}
@@ -225,29 +234,57 @@ func applyLu(b *builder, args []Operand, p *params) ([]*Node, error) {
 	if x, err = b.factorable(x, false); err != nil {
 		return nil, err
 	}
-	m, n := x.grid[0], x.grid[1]
-	k := grid.Axis{Len: min(m.Len, n.Len), Block: m.Block}
-	if k.Len == 0 {
-		out := []*Node{b.permutation(b.generate(genOp{Kernel: "arange", After: "0, 1"}, grid.Grid{m}, int64Type), x.dtype)}
-		return append(out, b.full(grid.Grid{m, k}, int64(0), x.dtype), b.full(grid.Grid{k, n}, int64(0), x.dtype)), nil
+	if x.size() == 0 {
+		m, n := x.grid[0], x.grid[1]
+		k := grid.Axis{Block: 1}
+		rows := b.generate(genOp{Kernel: "arange", After: "0, 1"}, grid.Grid{m}, int64Type)
+		return b.formed(form, rows, rows, b.full(grid.Grid{m, k}, int64(0), x.dtype), b.full(grid.Grid{k, n}, int64(0), x.dtype)), nil
 	}
 	f, exchanges := b.factors(x, how, false)
-	lower := b.calls("lu_lower", "", []result{{x.grid, x.dtype}}, f, exchanges)[0]
+	return b.unpacked(f, exchanges, form), nil
+}
+
+// applyLuUnpack gives what lu gives, from factors.
+func applyLuUnpack(b *builder, args []Operand, p *params) ([]*Node, error) {
+	form := formOf(p)
+	if p.err != nil {
+		return nil, p.err
+	}
+	f, exchanges, err := b.factorsGiven(args)
+	if err != nil {
+		return nil, err
+	}
+	return b.unpacked(f, exchanges, form), nil
+}
+
+func (b *builder) unpacked(f, exchanges *Node, form form) []*Node {
+	m, n := f.grid[0], f.grid[1]
+	k := m
+	if n.Len < m.Len {
+		k = n
+	}
+	lower := b.calls("lu_lower", "", []result{{f.grid, f.dtype}}, f, exchanges)[0]
 	lower = b.window(lower, []int64{0, 0}, grid.Grid{m, k})
 	lower = b.keep(makeNode(triOp{Uplo: "L", K: -1}, b.op, lower.grid, lower.dtype, []*Node{lower}))
 	ones := b.generate(genOp{Kernel: "eye", After: "k=0"}, lower.grid, boolType)
-	lower = b.ew("where(b, 1, a)", x.dtype, lower.grid, lower, ones)
+	lower = b.ew("where(b, 1, a)", f.dtype, lower.grid, lower, ones)
 	upper := b.window(f, []int64{0, 0}, grid.Grid{k, n})
 	upper = b.keep(makeNode(triOp{Uplo: "U"}, b.op, upper.grid, upper.dtype, []*Node{upper}))
-	rows := b.calls("lu_rows", "", []result{{grid.Grid{m}, int64Type}}, f, exchanges)[0]
+	numbers := []result{{grid.Grid{m}, int64Type}}
+	rows := b.calls("lu_rows", "", numbers, f, exchanges)[0]
+	places := b.calls("lu_places", "", numbers, f, exchanges)[0]
+	return b.formed(form, rows, places, lower, upper)
+}
+
+// formed puts the factors together in the form that is wanted. rows are A's for L's, places L's for A's.
+func (b *builder) formed(form form, rows, places, lower, upper *Node) []*Node {
 	switch {
-	case permute:
-		return []*Node{b.product(b.permutation(rows, x.dtype), lower), upper}, nil
-	case indices:
-		places := b.calls("lu_places", "", []result{{grid.Grid{m}, int64Type}}, f, exchanges)[0]
-		return []*Node{places, lower, upper}, nil
+	case form.permute:
+		return []*Node{b.product(b.permutation(rows, lower.dtype), lower), upper}
+	case form.indices:
+		return []*Node{places, lower, upper}
 	}
-	return []*Node{b.permutation(rows, x.dtype), lower, upper}, nil
+	return []*Node{b.permutation(rows, lower.dtype), lower, upper}
 }
 
 // permutation is the matrix whose column k has its one in row rows[k].
@@ -298,12 +335,16 @@ func applySlogdet(b *builder, args []Operand, _ *params) ([]*Node, error) {
 // applyLuDet gives the determinant, its sign and the logarithm of its magnitude from factors.
 func applyLuDet(b *builder, args []Operand, _ *params) ([]*Node, error) {
 	f, p, err := b.factorsGiven(args)
+	if err == nil {
+		err = b.factoredSquare(f, p)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return b.determinants(f, p), nil
 }
 
+// factorsGiven is the operands of an operation on factors.
 func (b *builder) factorsGiven(args []Operand) (f, p *Node, err error) {
 	if f, err = b.array(args[0]); err != nil {
 		return nil, nil, err
@@ -311,7 +352,7 @@ func (b *builder) factorsGiven(args []Operand) (f, p *Node, err error) {
 	if p, err = b.array(args[1]); err != nil {
 		return nil, nil, err
 	}
-	return f, p, b.factoredSquare(f, p)
+	return f, p, b.factored(f, p)
 }
 
 // applyInv is numpy.linalg.inv.

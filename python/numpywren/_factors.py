@@ -25,7 +25,7 @@ _PIVOTS, _NORM = ".pivots", ".norm"
 
 
 class Factorization:
-    """A square matrix A in factored form, kept in tiles here. What its methods give is lazy, but for `rcond`.
+    """A matrix A in factored form, kept in tiles here. What its methods give is lazy, but for `rcond`.
 
     `persist(name)` gives it a name, under which `linalg.open_factor(name)` finds it again, also in another process.
     """
@@ -115,6 +115,11 @@ class LU(Factorization):
 
     def _parts(self) -> dict[str, BigMatrix]:
         return {"": self.factors, _PIVOTS: self.pivots, _NORM: self._norm}
+
+    def unpack(self, permute_l: bool = False, p_indices: bool = False) -> tuple[BigMatrix, ...]:
+        """P, L, U with A = P L U, as `linalg.lu` gives them."""
+        params = {"permute_l": bool(permute_l), "p_indices": bool(p_indices)}
+        return tuple(self._executor._apply_many("lu_unpack", [self.factors, self.pivots], 3, params))
 
     def solve(self, b: Any, trans: int | str = 0) -> BigMatrix:
         ex = self._executor

@@ -102,12 +102,10 @@ class Linalg:
         return tuple(ex._apply_many("lu", [ex._array(A)], 3, params))
 
     def lu_factor(self, A: Any, name: str | None = None, *, pivoting: str = "auto") -> LU:
-        """Computes the LU factors of a square matrix and keeps them, under a name if one is given: what it gives solves with
-        them, `F.solve(b)`, again and again. For `pivoting` see `lu`."""
+        """Computes the LU factors of a matrix and keeps them, under a name if one is given: what it gives solves with them,
+        `F.solve(b)`, again and again, if A is square. For `pivoting` see `lu`."""
         ex = self._executor
         A = ex._array(A)
-        if A.ndim == 2 and A.shape[0] != A.shape[1]:
-            raise np.linalg.LinAlgError(f"A is {A.shape[0]} × {A.shape[1]}: a square matrix was expected, lu() takes others")
         factors, pivots = ex._apply_many("lu_factor", [A], 2, {"pivoting": pivoting})
         return LU(ex, factors, pivots, self.norm(A, 1)).persist(name)
 
