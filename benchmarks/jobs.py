@@ -187,6 +187,33 @@ def _(clock: Clock, n: int) -> None:
         del X
 
 
+@job("solve general", "numpywren", "numpywren, 1 worker")
+def _(clock: Clock, n: int, side: str) -> None:
+    with executor(clock, workers_of(side)) as npwex:
+        A, b = npwex.matrix_init(square(n)), npwex.matrix_init(square(n, 1)[:, :1].copy())
+        with clock:
+            x = npwex.linalg.solve(A, b).persist()
+        del x
+
+
+@job("solve general, n right sides", "numpywren")
+def _(clock: Clock, n: int) -> None:
+    with executor(clock) as npwex:
+        A, B = npwex.matrix_init(square(n)), npwex.matrix_init(square(n, 1))
+        with clock:
+            X = npwex.linalg.solve(A, B).persist()
+        del X
+
+
+@job("inv", "numpywren")
+def _(clock: Clock, n: int) -> None:
+    with executor(clock) as npwex:
+        A = npwex.matrix_init(square(n))
+        with clock:
+            X = npwex.linalg.inv(A).persist()
+        del X
+
+
 @job("nearest neighbour", "numpywren")
 def _(clock: Clock, n: int) -> None:
     X, Y = points(n)
@@ -281,6 +308,35 @@ def _(clock: Clock, n: int) -> None:
     linalg.cho_solve(linalg.cho_factor(spd(600)), square(600))
     with clock:
         linalg.cho_solve(linalg.cho_factor(A), B)
+
+
+@job("solve general", "SciPy")
+def _(clock: Clock, n: int) -> None:
+    _scipy("solve", clock, square(n), square(n, 1)[:, :1].copy())
+
+
+@job("solve general, n right sides", "SciPy")
+def _(clock: Clock, n: int) -> None:
+    _scipy("solve", clock, square(n), square(n, 1))
+
+
+@job("inv", "SciPy")
+def _(clock: Clock, n: int) -> None:
+    _scipy("inv", clock, square(n))
+
+
+def _scipy(function: str, clock: Clock, *operands: np.ndarray) -> None:
+    """A function of scipy.linalg that knows nothing of its matrices, and need not look for it."""
+    from scipy import linalg
+
+    if function == "solve":
+        linalg.solve(square(600), square(600, 1), assume_a="gen")
+        with clock:
+            linalg.solve(*operands, assume_a="gen", check_finite=False)
+    else:
+        linalg.inv(square(600))
+        with clock:
+            linalg.inv(*operands, check_finite=False)
 
 
 @job("nearest neighbour", "NumPy")

@@ -55,6 +55,10 @@ def solution(n: int) -> float:
     return n**3 / 3 + 2.0 * n**3
 
 
+def elimination(n: int) -> float:
+    return 2 / 3 * n**3
+
+
 def neighbours(n: int) -> float:
     return 2.0 * n * (n // 6) * 784
 
@@ -73,6 +77,9 @@ JOBS = [
     ),
     Job("cholesky", 16384, (OURS, "SciPy"), (rate(160),), factorisation, quick=4096, repeats=3),
     Job("solve", 8192, (OURS, "SciPy"), (faster("SciPy", 1.3),), solution),
+    Job("solve general", 8192, (OURS, "SciPy", ALONE), (faster("SciPy", 1.35),), elimination),
+    Job("solve general, n right sides", 8192, (OURS, "SciPy"), (faster("SciPy", 1.4),), lambda n: 8 / 3 * n**3, repeats=3),
+    Job("inv", 8192, (OURS, "SciPy"), (faster("SciPy", 1.6),), product, repeats=3),
     Job(
         "nearest neighbour",
         60_000,

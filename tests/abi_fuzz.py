@@ -43,12 +43,13 @@ OPS = [
     "where", "negative", "exp", "log", "sqrt", "square", "abs", "astype", "matmul", "transpose", "sum", "prod",
     "mean", "min", "max", "any", "all", "argmin", "argmax", "norm", "squeeze", "expand_dims", "broadcast_to",
     "rechunk", "slice", "full", "eye", "arange", "uniform", "normal", "diag", "diagonal", "trace", "tril", "triu", "cholesky",
-    "solve_triangular", "solve", "program", "map_blocks", "nonsense",
+    "solve_triangular", "solve", "lu", "lu_factor", "lu_solve", "lu_inv", "lu_det", "lu_unpack",
+    "det", "slogdet", "inv", "lower_inverse", "program", "map_blocks", "nonsense",
 ]
 NAMES = [
     "axis", "keepdims", "ord", "shape", "value", "dtype", "block_shape", "start", "stop", "step", "n", "m", "k",
     "seed", "low", "high", "loc", "scale", "lower", "trans", "unit_diagonal", "assume_a", "source", "filename",
-    "name", "scalars", "axes", "function",
+    "name", "scalars", "axes", "function", "pivoting", "permute_l", "p_indices",
 ]
 # fmt: on
 SOURCE = "def p(A, n=2):\n    for i in range(n):\n        C[i, 0] = copy(A[0, 0])\n    return C\n"

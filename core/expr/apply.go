@@ -73,7 +73,10 @@ func init() { // not in the declaration: the makers use Apply's table through th
 		"diag":   onArray(applyDiag), "diagonal": onArray(applyDiagonal), "trace": onArray(applyTrace), "tril": onArray(applyTri), "triu": onArray(applyTri),
 		"matmul": onArrays(2, applyMatmul), "cholesky": onArray(applyCholesky),
 		"solve_triangular": onArrays(2, applySolveTriangular), "solve": onArrays(2, applySolve),
-		"program": {1, 64, applyProgram}, "map_blocks": one(1, maxMapped, applyMapBlocks),
+		"lu_factor": {1, 1, applyLuFactor}, "lu": {1, 1, applyLu}, "lu_solve": onArrays(3, applyLuSolve), "lu_inv": onArrays(2, applyLuInv),
+		"lu_det": {2, 2, applyLuDet}, "lu_unpack": {2, 2, applyLuUnpack}, "det": onArray(applyDet), "slogdet": {1, 1, applySlogdet}, "inv": onArray(applyInv),
+		"lower_inverse": onArray(applyLowerInverse),
+		"program":       {1, 64, applyProgram}, "map_blocks": one(1, maxMapped, applyMapBlocks),
 	}
 }
 

@@ -139,32 +139,26 @@ func applyCholesky(b *builder, x *Node, _ *params) (*Node, error) {
 	return b.call(cholesky, "", x.grid, x), nil
 }
 
-// applySolve solves A x = b; assume_a says what is known of A.
+// applySolve solves A x = b; assume_a says what is known of A. What it knows of a symmetric one is not used yet.
 func applySolve(b *builder, x []*Node, p *params) (*Node, error) {
 	assume := p.text("assume_a", "gen")
 	if p.err != nil {
 		return nil, p.err
 	}
-	if assume != "pos" {
-		return nil, b.refuse(`assume_a=%q: only "pos", a symmetric positive definite matrix, is supported`, assume)
+	switch assume {
+	case "gen", "sym":
+		return b.solveGeneral(x[0], x[1])
+	case "pos":
+	default:
+		return nil, b.refuse(`assume_a=%q: "gen", "sym" and "pos", a symmetric positive definite matrix, are supported`, assume)
 	}
 	a, err := b.square(x[0])
 	if err != nil {
 		return nil, err
 	}
 	rhs := x[1]
-	switch {
-	case rhs.ndim() == 0:
-		return nil, errs.New(errs.Value, "solve: Input operand 1 does not have enough dimensions (has 0, gufunc core with signature (m,m),(m,n)->(m,n) requires 2)")
-	case rhs.ndim() > 2:
-		return nil, b.refuse("a right side of shape %s: only matrices and vectors are supported, not stacks of them", shapeText(rhs.Shape()))
-	case rhs.grid[0].Len != a.grid[0].Len:
-		name, signature := "solve", "(m,m),(m,n)->(m,n)"
-		if rhs.ndim() == 1 {
-			name, signature = "solve1", "(m,m),(m)->(m)"
-		}
-		return nil, errs.New(errs.Value, "%s: Input operand 1 has a mismatch in its core dimension 0, with gufunc signature %s (size %d is different from %d)",
-			name, signature, rhs.grid[0].Len, a.grid[0].Len)
+	if err := b.checkRight(a, rhs); err != nil {
+		return nil, err
 	}
 	dtype := computed(promote(a.dtype, rhs.dtype))
 	return b.withColumns(rhs, a, dtype, func(rhs *Node) *Node {

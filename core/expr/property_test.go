@@ -130,8 +130,13 @@ func (m *maker) expression(x *Node) *Node {
 			a := m.stored(ints(n, n))
 			op, args = "solve_triangular", []any{a, x}
 			p = dict{"lower": m.IntN(2) == 0, "trans": []string{"N", "T"}[m.IntN(2)], "unit_diagonal": m.IntN(2) == 0}
-			if m.IntN(2) == 0 {
+			switch m.IntN(5) {
+			case 0:
 				op, p = "solve", dict{"assume_a": "pos"}
+			case 1:
+				op, p = "solve", nil
+			case 2:
+				op, p, args = []string{"inv", "det", "lower_inverse"}[m.IntN(3)], nil, []any{a}
 			}
 		}
 	}

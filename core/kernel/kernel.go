@@ -26,8 +26,8 @@ type Kernel struct {
 	HandlesTrans  bool // Run looks at Args.Trans itself; otherwise no operand is transposed
 	CanAccumulate bool
 
-	// Step makes it a reducer, and Run is nil: acc = acc (op) x, or acc = x when first. a is the reducer's own call, without
-	// tiles; body is the call inside the comprehension when its name is "part" (its blocks say where x lies), else nil. acc is
+	// Step makes it a reducer, and Run is nil: acc = acc (op) x, or acc = x when first. a is the reducer's own call, whose tiles
+	// are x and what stands beside the list; body is the call inside the comprehension when its name is "part" (its blocks say where x lies), else nil. acc is
 	// as Out(a) says, or, when Out is nil, of x's dtype and shape.
 	Step func(acc *tile.Tile, first bool, x *tile.Tile, a, body *Args) error
 }

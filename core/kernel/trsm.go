@@ -1,6 +1,9 @@
 package kernel
 
 import (
+	"math"
+	"slices"
+
 	"numpywren/core/errs"
 	"numpywren/core/tile"
 )
@@ -19,7 +22,7 @@ func trsmOut(a *Args) ([]Spec, error) {
 	if attrString(a, "side") == "L" {
 		side = b.Shape[0]
 	}
-	if t.Shape[0] != side || t.Shape[1] != side {
+	if min(t.Shape[0], t.Shape[1]) != side { // what a tile has beyond its triangle is not read
 		return nil, errs.New(errs.Value, "trsm on the %s side of a tile of the shape %v wants a triangle of the shape [%d %d], not %v",
 			attrString(a, "side"), b.Shape, side, side, t.Shape)
 	}
@@ -43,11 +46,17 @@ func trsm[T float](args *Args, t triangle, out *tile.Tile) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	n, a := int(tri.Shape[0]), tile.View[T](tri)
+	a := tile.View[T](tri)
 	if !t.unit {
-		for j := range n {
-			if a[j*n+j] == 0 {
-				return &Numerical{Kernel: "trsm", Row: int64(j), Reason: "singular"}
+		for j := range int(min(tri.Shape[0], tri.Shape[1])) {
+			if at := j*ld(tri) + j; a[at] == 0 {
+				if attrInt(args, "zeros") == 0 {
+					return &Numerical{Kernel: "trsm", Row: int64(j), Reason: "singular"}
+				}
+				if &a[0] == &tile.View[T](tri)[0] {
+					a = slices.Clone(a)
+				}
+				a[at] = T(math.Inf(1)) // what is divided by it is zero
 			}
 		}
 	}
@@ -92,9 +101,14 @@ func solveTriangle[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int
 		known, rest, size, other, first, second = rest, known, other, size, second, first
 	}
 	half(size, first, known)
-	if t.left {
+	switch {
+	case t.left && n == 1 && t.trans: // gemm would copy the block first, which takes longer than the product
+		blasGemv(true, size, other, -1, between, lda, known, 1, rest)
+	case t.left && n == 1:
+		blasGemv(false, other, size, -1, between, lda, known, 1, rest)
+	case t.left:
 		blasGemm(t.trans, false, other, n, size, -1, between, lda, known, ldb, 1, rest, ldb)
-	} else {
+	default:
 		blasGemm(false, t.trans, m, other, size, -1, known, ldb, between, lda, 1, rest, ldb)
 	}
 	half(other, second, rest)

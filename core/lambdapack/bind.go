@@ -370,10 +370,7 @@ func (b *binder) assign(s *Assign, sc *scope) {
 	body := &bodyBinder{b: b, st: st, sc: *sc}
 	call := body.call(s.Value)
 	st.Body, st.numUses = call, body.uses
-	results := 1
-	if call.Sig.rule != nil {
-		results = len(call.Sig.rule.out)
-	}
+	results := call.Sig.outputs()
 	if len(s.Targets) != results {
 		fail(s.Pos, "%s makes %s, and there are %d on the left of =", call.shown(), plural(results, "tile", "tiles"), len(s.Targets))
 	}

@@ -43,7 +43,7 @@ func (b *binder) splitNode(s *Assign, n Node, sc *scope) Node {
 	}
 	at := slices.IndexFunc(call.Attrs, func(a Attr) bool { return a.Name == "split" })
 	sig, known := Builtin.Lookup(call.Func)
-	if at >= 0 && known && sig.Reducer && sig.Name != "assemble" {
+	if at >= 0 && known && sig.Reducer && !sig.pastes() {
 		return b.tree(s, &out, at, sc)
 	}
 	if !changed {

@@ -15,6 +15,7 @@ var lapackKernels = []Signature{
 	}},
 	{Name: "trsm", Params: "t t", InPlace: 1, shape: trsmShape, flops: trsmFlops, Attrs: []AttrSpec{
 		{"side", "R", []string{"L", "R"}}, {"uplo", "L", []string{"L", "U"}}, {"trans", "T", []string{"N", "T"}}, {"diag", "N", []string{"N", "U"}},
+		{"zeros", int64(0), nil},
 	}},
 	{Name: "syrk", Shapes: "(m,n),(m,k),(n,k)->(m,n)", InPlace: 0, flops: syrkFlops},
 	{Name: "gemm", Params: "t t t?", Shapes: "(m,k),(k,n),(m,n)?->(m,n)", InPlace: 2, Attrs: []AttrSpec{{"alpha", 1.0, nil}, {"beta", 1.0, nil}},
@@ -125,10 +126,7 @@ func sameDType(c *Call, in []string) []string {
 			fail(c.Pos, "%s of tiles of dtypes %s: they must be equal", c.Sig.Name, strings.Join(in, ", "))
 		}
 	}
-	results := 1
-	if c.Sig.rule != nil {
-		results = len(c.Sig.rule.out)
-	}
+	results := c.Sig.outputs()
 	if len(in) == 0 {
 		return slices.Repeat([]string{"float64"}, results)
 	}

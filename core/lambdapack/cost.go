@@ -115,14 +115,14 @@ func (s *estimate) flops(e Expr, x []int64) float64 {
 		case *Comp:
 			steps, each, shape := s.comp(a, x)
 			total += each
-			if c.Sig.Name != "assemble" && !(c.Sig.Name == "sum" && accumulates(a.Body)) {
+			if !c.Sig.pastes() && !(c.Sig.Name == "sum" && accumulates(a.Body)) {
 				total += max(float64(steps)-1, 0) * float64(product(shape))
 			}
 			in = append(in, shape)
 		}
 	}
 	if out := s.shapes(c, x); !c.Sig.Reducer && len(out) > 0 { // none: of a sum of nothing
-		total += c.Sig.flops(c, in, out)
+		total += c.Sig.work(c, in, out, x)
 	}
 	return total
 }

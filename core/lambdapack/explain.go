@@ -191,7 +191,7 @@ func (s *summary) call(c *Call, dom *affine.Domain, x []int64) {
 		}
 	}
 	if !c.Sig.Reducer {
-		s.kind.flops += times * c.Sig.flops(c, in, s.shapes(c, x))
+		s.kind.flops += times * c.Sig.work(c, in, s.shapes(c, x), x)
 	}
 }
 
@@ -213,7 +213,7 @@ func (s *summary) list(c *Call, list *Comp, dom *affine.Domain) {
 	case *Call:
 		s.call(body, &inner, x)
 	}
-	if c.Sig.Name != "assemble" && !(c.Sig.Name == "sum" && accumulates(list.Body)) {
+	if !c.Sig.pastes() && !(c.Sig.Name == "sum" && accumulates(list.Body)) {
 		s.kind.flops += max(times-float64(dom.Count()), 0) * float64(product(s.shape(list.Body, x)))
 	}
 }

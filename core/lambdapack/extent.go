@@ -188,7 +188,7 @@ func (s *shaper) call(c *Call) [][]extent {
 
 // withoutOperands is the shape of what does not depend on its operands' shapes: assemble's, from its axes.
 func (s *shaper) withoutOperands(c *Call) [][]extent {
-	if c.Sig.Name == "assemble" {
+	if c.Sig.pastes() {
 		return c.Sig.shape(s, c, nil)
 	}
 	return nil

@@ -12,7 +12,7 @@ func sameExpr(a, b affine.Expr) bool { return a.Equal(b) }
 
 func firstShape(_ *shaper, _ *Call, in [][]extent) [][]extent { return in[:1] }
 
-// trsmShape: the triangle is square and as long as the side that it stands on.
+// trsmShape: the triangle, which a tile may exceed on one side, is as long as the side that it stands on.
 func trsmShape(s *shaper, c *Call, in [][]extent) [][]extent {
 	s.rank(c, 0, in[0], 2)
 	s.rank(c, 1, in[1], 2)
@@ -20,7 +20,11 @@ func trsmShape(s *shaper, c *Call, in [][]extent) [][]extent {
 	if c.Attrs["side"] == "L" {
 		side = 0
 	}
-	if !s.same(in[0][0], in[0][1]) || !s.same(in[0][0], in[1][side]) {
+	t := in[0][0]
+	if s.mode == atPoint {
+		t.n = min(t.n, in[0][1].n)
+	}
+	if !s.same(t, in[1][side]) {
 		s.mismatch(c, in)
 	}
 	return in[1:2]

@@ -27,10 +27,32 @@ type Signature struct {
 	Reducer bool
 	Attrs   []AttrSpec
 
-	rule  *gufunc
-	shape func(s *shaper, c *Call, in [][]extent) [][]extent
-	dtype func(c *Call, in []string) []string
-	flops func(c *Call, in, out [][]int64) float64
+	results int // tiles that a call makes, unless Shapes says so; 0: one
+	rule    *gufunc
+	shape   func(s *shaper, c *Call, in [][]extent) [][]extent
+	dtype   func(c *Call, in []string) []string
+	flops   func(c *Call, in, out [][]int64) float64
+
+	flopsAt func(c *Call, in [][]int64, x []int64) float64 // instead, where the shapes alone do not tell
+}
+
+// outputs is how many tiles a call makes.
+func (s *Signature) outputs() int {
+	if s.rule != nil {
+		return len(s.rule.out)
+	}
+	return max(s.results, 1)
+}
+
+// pastes says whether a reducer only copies from its operands, into the block of the axes that it is given.
+func (s *Signature) pastes() bool { return s.Name == "assemble" || s.Name == "take" }
+
+// work is the arithmetic of a call whose loop variables are x.
+func (s *Signature) work(c *Call, in, out [][]int64, x []int64) float64 {
+	if s.flopsAt != nil {
+		return s.flopsAt(c, in, x)
+	}
+	return s.flops(c, in, out)
 }
 
 // AttrSpec is a keyword that a kernel takes.
@@ -51,7 +73,8 @@ var Builtin = newRegistry()
 
 func newRegistry() *registry {
 	r := &registry{sigs: map[string]*Signature{}}
-	for _, s := range slices.Concat(lapackKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
+	for _, s := range slices.Concat(lapackKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels,
+		luKernels) {
 		if err := r.Register(s); err != nil {
 			panic(err)
 		}

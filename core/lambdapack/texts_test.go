@@ -171,6 +171,7 @@ func programs(t testing.TB, n int64) map[string]*Plan {
 	l := n*b - 8
 	one := rect(l, 10, b)
 	tall := rect(int64(1)<<n*8, 8, 8)
+	f, p := in("F", square(l, b)), Input{Name: "P", Display: "BigMatrix(P)", Grid: grid.Grid{{Len: l, Block: b}, {Len: 2, Block: 2}}, DType: "int64"}
 	return map[string]*Plan{
 		"cholesky": mustBind(t, choleskyText, in("A", square(l, b))),
 		"mirrored": mustBind(t, mirroredText, in("A", square(l, b))),
@@ -182,6 +183,12 @@ func programs(t testing.TB, n int64) map[string]*Plan {
 		"norms":    mustBind(t, reduceText, in("X", rect(l, l+100, b))),
 		"tree":     mustBind(t, treeText, in("A", tall)),
 		"window":   mustBind(t, windowText, in("X", rect(128, l, 32))),
+
+		"lu":            bindShipped(t, "lu_factor", in("A", rect(l+40, l, b))),
+		"tournament":    bindShipped(t, "lu_factor_tournament", in("A", square(l, b))),
+		"lu_solve":      bindShipped(t, "lu_solve", f, p, in("B", one)),
+		"lu_transposed": bindShipped(t, "lu_solve_transposed", f, p, in("B", one)),
+		"lu_inverse":    bindShipped(t, "lu_inverse", f, p),
 	}
 }
 

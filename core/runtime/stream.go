@@ -20,6 +20,11 @@ func (e *evaluation) reduce(k *kernel.Kernel, c *lambdapack.Call) (acc value, er
 	if !ok {
 		return value{}, errs.New(errs.Internal, "%s wants a comprehension", k.Name)
 	}
+	f := &folding{k: k, c: c}
+	if f.with, err = e.beside(c); err != nil {
+		return value{}, err
+	}
+	defer func() { e.release(f.with...) }()
 	s := e.streams[comp]
 	if s == nil {
 		s = newStream(e, comp)
@@ -42,7 +47,7 @@ func (e *evaluation) reduce(k *kernel.Kernel, c *lambdapack.Call) (acc value, er
 			}
 			return acc, err
 		}
-		err = e.fold(k, c, comp.Body, &acc)
+		err = e.fold(f, comp.Body, &acc)
 		e.vars = e.vars[:outer]
 		e.unpin(mark)
 		if err != nil {
@@ -51,9 +56,27 @@ func (e *evaluation) reduce(k *kernel.Kernel, c *lambdapack.Call) (acc value, er
 	}
 }
 
+// folding is a reducer at work: its call, and the tiles that it has beside its list.
+type folding struct {
+	k    *kernel.Kernel
+	c    *lambdapack.Call
+	with []value
+}
+
+// beside computes the operands of a reducer that are not its list.
+func (e *evaluation) beside(c *lambdapack.Call) ([]value, error) {
+	with, err := e.operands(c)
+	for n := range with {
+		if err == nil && with[n].t == nil {
+			with[n], err = e.own(with[n])
+		}
+	}
+	return with, err
+}
+
 // nothing is the reduction of no tiles: zeros in the shape of the task's output.
 func (e *evaluation) nothing(k *kernel.Kernel, c *lambdapack.Call) (value, error) {
-	if k.Name != "sum" && k.Name != "assemble" {
+	if k.Name != "sum" && k.Name != "assemble" && k.Name != "take" {
 		return value{}, errs.New(errs.Value, "task %s: %s of nothing", e.engine.plan.TaskName(e.task), k.Name)
 	}
 	if k.Out != nil {
@@ -73,10 +96,10 @@ func (e *evaluation) nothing(k *kernel.Kernel, c *lambdapack.Call) (value, error
 }
 
 // fold adds the body's value at this point to the accumulator.
-func (e *evaluation) fold(k *kernel.Kernel, c *lambdapack.Call, body lambdapack.Expr, acc *value) error {
+func (e *evaluation) fold(f *folding, body lambdapack.Expr, acc *value) error {
 	call, isCall := body.(*lambdapack.Call)
 	switch {
-	case isCall && k.Name == "sum":
+	case isCall && f.k.Name == "sum":
 		if inner, ok := kernel.Lookup(call.Sig.Name); ok && inner.CanAccumulate {
 			return e.accumulate(inner, call, acc)
 		}
@@ -85,13 +108,13 @@ func (e *evaluation) fold(k *kernel.Kernel, c *lambdapack.Call, body lambdapack.
 		if err != nil {
 			return err
 		}
-		return e.step(k, c, v, e.args(call), acc)
+		return e.step(f, v, e.args(call), acc)
 	}
 	v, err := e.expr(body)
 	if err != nil {
 		return err
 	}
-	return e.step(k, c, v, nil, acc)
+	return e.step(f, v, nil, acc)
 }
 
 // accumulate lets the kernel add its product to the accumulator itself. A product with a tile of zeros is left out.
@@ -131,7 +154,8 @@ func productShape(operands []value) []int64 {
 }
 
 // step gives one value to the reducer. The first value that the task owns becomes the accumulator.
-func (e *evaluation) step(k *kernel.Kernel, c *lambdapack.Call, v value, body *kernel.Args, acc *value) error {
+func (e *evaluation) step(f *folding, v value, body *kernel.Args, acc *value) error {
+	k := f.k
 	v, err := e.prepare(k, v)
 	if err != nil {
 		e.release(v)
@@ -143,8 +167,11 @@ func (e *evaluation) step(k *kernel.Kernel, c *lambdapack.Call, v value, body *k
 		return nil
 	}
 	defer func() { e.release(v) }()
-	a := e.args(c)
+	a := e.args(f.c)
 	a.In = []*tile.Tile{v.t}
+	for _, w := range f.with {
+		a.In = append(a.In, w.t)
+	}
 	if first {
 		spec := kernel.Spec{DType: v.dtype, Shape: v.shape}
 		if k.Out != nil {

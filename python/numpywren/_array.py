@@ -158,7 +158,7 @@ class BigMatrix:
 
     def persist(self, name: str | None = None) -> BigMatrix:
         """Computes the tiles and keeps them here, under `name` if one is given; gives the array itself."""
-        self._executor._submit([self], name)
+        self._executor._submit([self], None if name is None else [name])
         return self
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -224,11 +224,11 @@ class Executor(Functions):
         )
         return out
 
-    def _submit(self, arrays: Sequence[BigMatrix], name: str | None) -> None:
+    def _submit(self, arrays: Sequence[BigMatrix], names: Sequence[str] | None) -> None:
         handles, n = self._handles(arrays)
-        names = None if name is None else (ctypes.c_char_p * 1)(_name(name))
+        given = None if names is None else (ctypes.c_char_p * n)(*map(_name, names))
         _jobs.run(
-            *("npw_submit", self._use(), handles, names, n),
+            *("npw_submit", self._use(), handles, given, n),
             label="persist",
             progress=self._progress,
             result=_jobs.nothing,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _operand
+from . import _operand, _products
+from ._factors import LU, Cholesky, SlogdetResult, open_factor, transposition
 from ._functions import Block
+from ._refine import Certificate, certified, refined
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -46,26 +48,115 @@ class Linalg:
         """
         return self._executor._apply("cholesky", [self._executor._array(A)])
 
-    def solve(self, A: Any, B: Any, assume_a: str = "gen") -> BigMatrix:
-        """The X with A X = B.
+    @overload
+    def solve(self, A: Any, B: Any, assume_a: str = "gen", *, refine: str | None = None) -> BigMatrix: ...
+    @overload
+    def solve(
+        self, A: Any, B: Any, assume_a: str = "gen", *, refine: None = None, check: Literal[True]
+    ) -> tuple[BigMatrix, Certificate]: ...
+    def solve(
+        self, A: Any, B: Any, assume_a: str = "gen", *, refine: str | None = None, check: bool = False
+    ) -> BigMatrix | tuple[BigMatrix, Certificate]:
+        """The X with A X = B, by LU with partial pivoting. `numpy.linalg.LinAlgError` when it is computed and A is singular.
 
-        `assume_a="pos"` says that A is symmetric and positive definite; only its lower triangle is read. It is the only
-        kind that this version solves.
+        Args:
+            A: a square matrix.
+            B: a matrix or a vector.
+            assume_a: "pos" says that A is symmetric and positive definite: only its lower triangle is read, and it takes
+                half the work. "sym" is accepted, and treated as "gen".
+            refine: "float32" computes at once: it factors in float32 and refines the solution to float64's accuracy.
+            check: computes at once, and gives with X a `Certificate`: its backward error, and A's condition.
         """
         ex = self._executor
-        return ex._apply("solve", [ex._array(A), ex._array(B)], assume_a=assume_a)
+        A, B = ex._array(A), ex._array(B)
+        if refine not in (None, "float32"):
+            raise ValueError(f'refine is {refine!r}: "float32" or None was expected')
+        if refine is not None and (check or assume_a == "pos"):
+            raise NotImplementedError('refine="float32" goes without check=True and with assume_a="gen" or "sym" only')
+        lazy = ex._apply("solve", [A, B], assume_a=assume_a)  # checks the operands
+        if refine is not None:
+            return refined(ex, A, B)
+        return certified(ex, A, B, assume_a) if check else lazy
+
+    def inv(self, A: Any) -> BigMatrix:
+        """The inverse. To solve with A, `solve` is faster and more accurate."""
+        return self._executor._apply("inv", [self._executor._array(A)])
+
+    def det(self, A: Any) -> BigMatrix:
+        """The determinant."""
+        return self._executor._apply("det", [self._executor._array(A)])
+
+    def slogdet(self, A: Any) -> SlogdetResult:
+        """The determinant's sign, and the logarithm of its magnitude."""
+        return SlogdetResult(*self._executor._apply_many("slogdet", [self._executor._array(A)], 2, {}))
+
+    def lu(self, A: Any, permute_l: bool = False, p_indices: bool = False, *, pivoting: str = "auto") -> tuple[BigMatrix, ...]:
+        """P, L, U with A = P L U, for a matrix of any shape: a permutation, unit lower and upper triangular.
+
+        With `permute_l=True` there are two, P L and U; with `p_indices=True` the first is a vector p with A = L[p] U.
+        `pivoting` is "partial", the largest of a whole column; "tournament", the best of those that groups of rows elect, which
+        takes tasks of bounded size; or "auto", partial unless a block column is more than a GiB.
+        """
+        ex = self._executor
+        params = {"permute_l": bool(permute_l), "p_indices": bool(p_indices), "pivoting": pivoting}
+        return tuple(ex._apply_many("lu", [ex._array(A)], 3, params))
+
+    def lu_factor(self, A: Any, name: str | None = None, *, pivoting: str = "auto") -> LU:
+        """Computes the LU factors of a matrix and keeps them, under a name if one is given: what it gives solves with them,
+        `F.solve(b)`, again and again, if A is square. For `pivoting` see `lu`."""
+        ex = self._executor
+        A = ex._array(A)
+        factors, pivots = ex._apply_many("lu_factor", [A], 2, {"pivoting": pivoting})
+        return LU(ex, factors, pivots, self.norm(A, 1)).persist(name)
+
+    def lu_solve(self, F: LU, b: Any, trans: int | str = 0) -> BigMatrix:
+        """The X with A X = b, or Aᵀ X = b with `trans=1`, from `lu_factor(A)`."""
+        if not isinstance(F, LU):
+            raise TypeError(f"F is {F!r}: what lu_factor gave was expected")
+        return F.solve(b, trans)
+
+    def cho_factor(self, A: Any, name: str | None = None) -> Cholesky:
+        """Computes the Cholesky factor of a symmetric positive definite matrix and keeps it, under a name if one is given. Only
+        A's lower triangle is read."""
+        ex = self._executor
+        A = ex._array(A)
+        L = self.cholesky(A)
+        lower, below = abs(ex.tril(A)), abs(ex.tril(A, -1))
+        norm = ex.max(ex.sum(lower, axis=0, keepdims=False) + ex.sum(below, axis=1, keepdims=False))
+        return Cholesky(ex, L, norm).persist(name)
+
+    def cho_solve(self, F: Cholesky, b: Any) -> BigMatrix:
+        """The X with A X = b, from `cho_factor(A)`."""
+        if not isinstance(F, Cholesky):
+            raise TypeError(f"F is {F!r}: what cho_factor gave was expected")
+        return F.solve(b)
+
+    def open_factor(self, name: str) -> LU | Cholesky:
+        """The factorisation that was kept under a name; KeyError if there is none."""
+        return open_factor(self._executor, name)
+
+    def cond(self, A: Any, p: float | str = 1) -> BigMatrix:
+        """The condition number ‖A‖ ‖A⁻¹‖ in the norm p: 1, -1, inf, -inf or "fro". It computes the inverse:
+        `lu_factor(A).rcond()` estimates it with less work."""
+        return self.norm(A, p) * self.norm(self.inv(A), p)
+
+    def matrix_power(self, A: Any, n: SupportsIndex) -> BigMatrix:
+        """A to the power n, by squaring; with a negative n that of the inverse."""
+        return _products.matrix_power(self._executor, A, n)
+
+    def multi_dot(self, arrays: Sequence[Any]) -> BigMatrix:
+        """The product of several matrices, in the order that takes the fewest operations. The first and the last may be
+        vectors."""
+        return _products.multi_dot(self._executor, arrays)
 
     def solve_triangular(
         self, A: Any, B: Any, trans: int | str = "N", lower: bool = False, unit_diagonal: bool = False
     ) -> BigMatrix:
         """The X with A X = B, or Aᵀ X = B with `trans="T"`, for a triangular A. The other triangle is not read."""
-        names = {0: "N", 1: "T", "N": "N", "T": "T"}
-        if trans not in names:
-            raise ValueError(f'trans is {trans!r}: "N" or 0, for A X = B, or "T" or 1, for Aᵀ X = B, were expected')
         ex = self._executor
         operands = [ex._array(A), ex._array(B)]
         unit = bool(unit_diagonal)
-        return ex._apply("solve_triangular", operands, lower=bool(lower), trans=names[trans], unit_diagonal=unit)
+        return ex._apply("solve_triangular", operands, lower=bool(lower), trans=transposition(trans), unit_diagonal=unit)
 
 
 class Random:

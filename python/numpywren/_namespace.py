@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _protocol
+from ._factors import SlogdetResult
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -70,6 +71,22 @@ class Linalg:
     def solve(self, x1: Any, x2: Any, /) -> BigMatrix:
         """The solution of x1 X = x2."""
         return self._ex.linalg.solve(x1, x2)
+
+    def inv(self, x: Any, /) -> BigMatrix:
+        """The inverse."""
+        return self._ex.linalg.inv(x)
+
+    def matrix_power(self, x: Any, n: int, /) -> BigMatrix:
+        """A power of a matrix."""
+        return self._ex.linalg.matrix_power(x, n)
+
+    def det(self, x: Any, /) -> BigMatrix:
+        """The determinant."""
+        return self._ex.linalg.det(x)
+
+    def slogdet(self, x: Any, /) -> SlogdetResult:
+        """The sign of the determinant, and the logarithm of its magnitude."""
+        return self._ex.linalg.slogdet(x)
 
     def matmul(self, x1: Any, x2: Any, /) -> BigMatrix:
         """The matrix product."""

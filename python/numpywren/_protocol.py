@@ -335,6 +335,26 @@ def _solve(ex: Executor, a: Any, b: Any) -> BigMatrix:
     return ex.linalg.solve(a, b)
 
 
+@_implements(np.linalg.inv)
+def _inv(ex: Executor, a: Any) -> BigMatrix:
+    return ex.linalg.inv(a)
+
+
+@_implements(np.linalg.matrix_power)
+def _matrix_power(ex: Executor, a: Any, n: Any) -> BigMatrix:
+    return ex.linalg.matrix_power(a, n)
+
+
+@_implements(np.linalg.det)
+def _det(ex: Executor, a: Any) -> BigMatrix:
+    return ex.linalg.det(a)
+
+
+@_implements(np.linalg.slogdet)
+def _slogdet(ex: Executor, a: Any) -> tuple[BigMatrix, BigMatrix]:
+    return ex.linalg.slogdet(a)
+
+
 # ---- The array API --------------------------------------------------------------------------------------------------
 
 
