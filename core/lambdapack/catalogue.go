@@ -55,7 +55,7 @@ var generatorKernels = []Signature{
 }
 
 var layoutKernels = []Signature{
-	{Name: "copy", Params: "t", InPlace: -1, shape: firstShape},
+	{Name: "copy", Params: "t", InPlace: 0, shape: firstShape},
 	{Name: "squeeze", Params: "t", InPlace: -1, shape: squeezeShape, flops: noFlops, Attrs: []AttrSpec{{"axis", "", nil}}},
 	{Name: "expand", Params: "t", InPlace: -1, shape: expandShape, flops: noFlops, Attrs: []AttrSpec{{"axis", "0", nil}}},
 	{Name: "part", Params: "t a*", InPlace: -1, shape: partShape, flops: noFlops},
@@ -125,10 +125,7 @@ func sameDType(c *Call, in []string) []string {
 			fail(c.Pos, "%s of tiles of dtypes %s: they must be equal", c.Sig.Name, strings.Join(in, ", "))
 		}
 	}
-	results := 1
-	if c.Sig.rule != nil {
-		results = len(c.Sig.rule.out)
-	}
+	results := c.Sig.results()
 	if len(in) == 0 {
 		return slices.Repeat([]string{"float64"}, results)
 	}

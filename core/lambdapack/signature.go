@@ -28,9 +28,18 @@ type Signature struct {
 	Attrs   []AttrSpec
 
 	rule  *gufunc
+	outs  int // how many results, when there is no rule; 0: one
 	shape func(s *shaper, c *Call, in [][]extent) [][]extent
 	dtype func(c *Call, in []string) []string
 	flops func(c *Call, in, out [][]int64) float64
+}
+
+// results is how many tiles the kernel makes.
+func (s *Signature) results() int {
+	if s.rule != nil {
+		return len(s.rule.out)
+	}
+	return max(s.outs, 1)
 }
 
 // AttrSpec is a keyword that a kernel takes.
@@ -51,7 +60,7 @@ var Builtin = newRegistry()
 
 func newRegistry() *registry {
 	r := &registry{sigs: map[string]*Signature{}}
-	for _, s := range slices.Concat(lapackKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
+	for _, s := range slices.Concat(lapackKernels, qrKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
 		if err := r.Register(s); err != nil {
 			panic(err)
 		}
