@@ -73,6 +73,7 @@ func init() { // not in the declaration: the makers use Apply's table through th
 		"diag":   onArray(applyDiag), "diagonal": onArray(applyDiagonal), "trace": onArray(applyTrace), "tril": onArray(applyTri), "triu": onArray(applyTri),
 		"matmul": onArrays(2, applyMatmul), "cholesky": onArray(applyCholesky),
 		"solve_triangular": onArrays(2, applySolveTriangular), "solve": onArrays(2, applySolve),
+		"qr": {1, 1, applyQR}, "qr_multiply": onArrays(5, applyQRMultiply), "svd": {1, 1, applySVD}, "lstsq": {2, 2, applyLstsq},
 		"program": {1, 64, applyProgram}, "map_blocks": one(1, maxMapped, applyMapBlocks),
 	}
 }
