@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _protocol
+from ._factors import QRResult, SVDResult
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -70,6 +71,20 @@ class Linalg:
     def solve(self, x1: Any, x2: Any, /) -> BigMatrix:
         """The solution of x1 X = x2."""
         return self._ex.linalg.solve(x1, x2)
+
+    def qr(self, x: Any, /, *, mode: str = "reduced") -> QRResult:
+        """The QR factorisation; mode is "reduced" or "complete"."""
+        if mode not in ("reduced", "complete"):
+            raise ValueError(f'mode is {mode!r}: "reduced" or "complete" was expected')
+        return QRResult(*self._ex.linalg.qr(x, mode))
+
+    def svd(self, x: Any, /, *, full_matrices: bool = True) -> SVDResult:
+        """The singular value decomposition."""
+        return SVDResult(*self._ex.linalg.svd(x, full_matrices))
+
+    def svdvals(self, x: Any, /) -> BigMatrix:
+        """The singular values."""
+        return self._ex.linalg.svdvals(x)
 
     def matmul(self, x1: Any, x2: Any, /) -> BigMatrix:
         """The matrix product."""
