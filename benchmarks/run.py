@@ -55,6 +55,18 @@ def solution(n: int) -> float:
     return n**3 / 3 + 2.0 * n**3
 
 
+def triangle_of(n: int) -> float:
+    return 4 * n**3 / 3
+
+
+def orthogonal(n: int) -> float:
+    return 8 * n**3 / 3
+
+
+def tall(m: int) -> float:
+    return 4.0 * m * 128**2
+
+
 def neighbours(n: int) -> float:
     return 2.0 * n * (n // 6) * 784
 
@@ -73,6 +85,18 @@ JOBS = [
     ),
     Job("cholesky", 16384, (OURS, "SciPy"), (rate(160),), factorisation, quick=4096, repeats=3),
     Job("solve", 8192, (OURS, "SciPy"), (faster("SciPy", 1.3),), solution),
+    Job("qr", 8192, (OURS, "NumPy", ALONE), (faster("NumPy", 2.2),), orthogonal, repeats=3),
+    Job("qr, R", 8192, (OURS, "NumPy", ALONE), (faster("NumPy", 2.2),), triangle_of, repeats=3),
+    Job(
+        "tall qr",
+        400_000,
+        (OURS, "NumPy", "Dask"),
+        (faster("NumPy", 8), faster("Dask", 1)),
+        tall,
+        quick=40_000,
+    ),
+    Job("tall qr, R", 2_000_000, (OURS, "NumPy"), (faster("NumPy", 5),), lambda m: 2.0 * m * 64**2, quick=200_000),
+    Job("tall svd", 200_000, (OURS, "NumPy"), (faster("NumPy", 3),), quick=20_000),
     Job(
         "nearest neighbour",
         60_000,

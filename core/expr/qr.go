@@ -6,12 +6,13 @@ import (
 )
 
 // Blocks of a matrix that is factored. qrSide is that of one that comes in blocks which its program cannot use: smaller than the
-// products' best, since the critical path is one of factored tiles. Blocks below tinySide are joined when there are more than
-// manyTiles along the shorter side.
+// products' best, since the critical path is one of factored tiles; larger ones are cut to it unless there are enoughTiles along the
+// shorter side. Blocks below tinySide are joined when there are more than manyTiles.
 const (
-	qrSide    = 1024
-	tinySide  = 256
-	manyTiles = 64
+	qrSide      = 1024
+	tinySide    = 256
+	enoughTiles = 8
+	manyTiles   = 64
 )
 
 // factored is A = Q R: the reflections that make Q, and R.
@@ -48,16 +49,17 @@ func (b *builder) forQR(x *Node) *Node {
 		short = g[1]
 	}
 	tiny := short.Block < tinySide && short.Blocks() > manyTiles
+	large := short.Block > qrSide && short.Blocks() < enoughTiles
 	oneRow := g[0].Blocks() == 1 && g[1].Block >= g[0].Len
-	if isTall(g) || !tiny && (g[0].Block == g[1].Block || oneRow) {
+	if isTall(g) && !large || !tiny && !large && (g[0].Block == g[1].Block || oneRow) {
 		return x
 	}
 	if d := defaultAxes(x.Shape(), x.dtype); isTall(d) {
 		return b.rechunk(x, d)
 	}
-	side := min(qrSide, max(g[0].Len, g[1].Len))
-	if side = min(side, max(short.Len, tinySide)); side < short.Len && short.Len < 4*qrSide {
-		side = max(tinySide, (short.Len+3)/4)
+	side := int64(qrSide) // so that there are at least four, but where they would be tiny
+	if short.Len < 4*qrSide {
+		side = min(short.Len, max(tinySide, (short.Len+3)/4))
 	}
 	cut := make(grid.Grid, 2)
 	for d := range cut {

@@ -58,7 +58,7 @@ class QRFactors:
         self._executor, self._parts = executor, parts
 
     @property
-    def R(self) -> BigMatrix:
+    def R(self) -> BigMatrix:  # noqa: N802
         """The upper triangle."""
         return self._parts[4]
 

@@ -68,7 +68,6 @@ class Linalg:
         unit = bool(unit_diagonal)
         return ex._apply("solve_triangular", operands, lower=bool(lower), trans=names[trans], unit_diagonal=unit)
 
-
     @overload
     def qr(self, A: Any, mode: Literal["reduced", "complete"] = "reduced") -> QRResult: ...
     @overload
@@ -82,8 +81,8 @@ class Linalg:
 
         Args:
             A: a matrix; of the tiles of one that is wider than a tile, square ones are best.
-            mode: "reduced": Q has as many columns as R has rows, the lesser of A's sides; "complete": Q is square; "r": R alone;
-                "raw": `QRFactors`, which have R and multiply by Q without making it.
+            mode: "reduced": Q has as many columns as R has rows, the lesser of A's sides; "complete": Q is square; "r": R
+                alone; "raw": `QRFactors`, which have R and multiply by Q without making it.
         """
         ex = self._executor
         out = ex._apply_many("qr", [ex._array(A)], 5, {"mode": mode})
@@ -95,6 +94,10 @@ class Linalg:
         """The factors that `qr(A, mode="raw").persist(name)` kept."""
         return QRFactors.open(self._executor, name)
 
+    @overload
+    def svd(self, A: Any, full_matrices: bool = True, compute_uv: Literal[True] = True) -> SVDResult: ...
+    @overload
+    def svd(self, A: Any, full_matrices: bool = True, compute_uv: bool = True) -> SVDResult | BigMatrix: ...
     def svd(self, A: Any, full_matrices: bool = True, compute_uv: bool = True) -> SVDResult | BigMatrix:
         """A = U diag(S) Vh; with `compute_uv=False` S alone.
 
@@ -146,7 +149,13 @@ class Linalg:
         return ex._apply_many("lstsq", [ex._array(A), ex._array(b)], 4, {"alpha": alpha})[0]
 
     def svd_lowrank(
-        self, A: Any, k: SupportsIndex, *, oversample: SupportsIndex = 10, iterations: SupportsIndex = 2, seed: SupportsIndex = 0
+        self,
+        A: Any,
+        k: SupportsIndex,
+        *,
+        oversample: SupportsIndex = 10,
+        iterations: SupportsIndex = 2,
+        seed: SupportsIndex = 0,
     ) -> LowRankResult:
         """The k largest singular values with their vectors, about, from random projections.
 

@@ -76,11 +76,11 @@ class Linalg:
         """The QR factorisation; mode is "reduced" or "complete"."""
         if mode not in ("reduced", "complete"):
             raise ValueError(f'mode is {mode!r}: "reduced" or "complete" was expected')
-        return QRResult(*self._ex.linalg.qr(x, mode))
+        return self._ex.linalg.qr(x, "complete" if mode == "complete" else "reduced")
 
     def svd(self, x: Any, /, *, full_matrices: bool = True) -> SVDResult:
         """The singular value decomposition."""
-        return SVDResult(*self._ex.linalg.svd(x, full_matrices))
+        return self._ex.linalg.svd(x, full_matrices)
 
     def svdvals(self, x: Any, /) -> BigMatrix:
         """The singular values."""
