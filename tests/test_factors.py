@@ -40,7 +40,7 @@ def test_qr(ex, rng, shape, block, dtype):
     check_qr(X, q, r)
     only = ex.linalg.qr(A, mode="r")
     assert only.shape == R.shape
-    np.testing.assert_array_equal(only.numpy(), r)
+    assert norm(only.numpy() - r) <= 30 * max(shape) * np.finfo(dtype).eps * norm(X)
     Q, R = ex.linalg.qr(A, mode="complete")
     assert (Q.shape, R.shape) == ((shape[0], shape[0]), shape)
     check_qr(X, *ex.compute(Q, R))
