@@ -7,7 +7,7 @@ import (
 
 // Blocks of a matrix that is factored. qrSide is that of one that comes in blocks which its program cannot use: smaller than the
 // products' best, since the critical path is one of factored tiles; larger ones are cut to it unless there are enoughTiles along the
-// shorter side. Blocks below tinySide are joined when there are more than manyTiles.
+// shorter side, or in the one block column. Blocks below tinySide are joined when there are more than manyTiles.
 const (
 	qrSide      = 1024
 	tinySide    = 256
@@ -49,7 +49,7 @@ func (b *builder) forQR(x *Node) *Node {
 		short = g[1]
 	}
 	tiny := short.Block < tinySide && short.Blocks() > manyTiles
-	large := short.Block > qrSide && short.Blocks() < enoughTiles
+	large := short.Block > qrSide && short.Blocks() < enoughTiles && !(isTall(g) && g[0].Blocks() >= enoughTiles)
 	oneRow := g[0].Blocks() == 1 && g[1].Block >= g[0].Len
 	if isTall(g) && !large || !tiny && !large && (g[0].Block == g[1].Block || oneRow) {
 		return x
@@ -59,7 +59,7 @@ func (b *builder) forQR(x *Node) *Node {
 	}
 	side := int64(qrSide) // so that there are at least four, but where they would be tiny
 	if short.Len < 4*qrSide {
-		side = min(short.Len, max(tinySide, (short.Len+3)/4))
+		side = min(short.Len, max(tinySide, (short.Len/4+127)/128*128))
 	}
 	cut := make(grid.Grid, 2)
 	for d := range cut {

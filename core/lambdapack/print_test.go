@@ -156,6 +156,7 @@ func TestSummary(t *testing.T) {
 		"cholesky": bindShipped(t, "cholesky", named("A", "A", side, 64)),
 		"gemm":     bindShipped(t, "gemm", named("A", "A", side+640, 64), named("B", "B", side+640, 64)),
 		"forward":  bindShipped(t, "forward_substitution", named("L", "L", side, 64), named("B", "B", side, 64)),
+		"qr":       bindShipped(t, "qr", named("A", "A", side, 64)),
 	} {
 		for _, st := range p.Statements {
 			var want, got kind

@@ -15,6 +15,9 @@ from ._array import BigMatrix
 # Sessions: where arrays live and what computes them.
 from ._executor import Executor, aws_executor, default_executor, local_executor
 
+# Factorisations that are kept.
+from ._factors import QRFactors
+
 # Programs of one's own.
 from ._lambdapack import Program, lambdapack
 
@@ -35,6 +38,7 @@ __all__ = [
     "Future",
     "Job",
     "Program",
+    "QRFactors",
     "__version__",
     "aws_executor",
     "default_executor",

@@ -157,7 +157,7 @@ class Linalg:
         iterations: SupportsIndex = 2,
         seed: SupportsIndex = 0,
     ) -> LowRankResult:
-        """The k largest singular values with their vectors, about, from random projections.
+        """The k largest singular values with their vectors, about, from random projections; computed at once.
 
         N. Halko, P.-G. Martinsson, J. Tropp, Finding structure with randomness (SIAM Review 53, 2011): A's range is looked for
         among its products with `k + oversample` random vectors. Each of the `iterations` multiplies by A Aᵀ, with a QR
@@ -186,10 +186,12 @@ class Linalg:
         small = self.svd(ex.dot(Q.T, A), full_matrices=False)
         U, S, Vh = ex.dot(Q, small[0])[:, :k], small[1][:k], small[2][:k]
         left = self.norm(A, keepdims=False) ** 2 - ex.sum(S**2, keepdims=False)
-        return LowRankResult(U, S, Vh, ex.sqrt(ex.maximum(left, 0)))
+        error = ex.sqrt(ex.maximum(left, 0))
+        ex.persist(U, S, Vh, error)  # as one program: each by itself would multiply by A again as often
+        return LowRankResult(U, S, Vh, error)
 
     def pca(self, X: Any, k: SupportsIndex) -> PCAResult:
-        """The k directions in which the rows of X vary most: of X without its mean, by its SVD if a side of it is at most 4096,
+        """The k directions in which the rows of X vary most, computed at once: of X without its mean, by its SVD if a side of it is at most 4096,
         else by `svd_lowrank`."""
         ex, X = self._executor, self._executor._array(X)
         if X.ndim != 2:
@@ -204,7 +206,9 @@ class Linalg:
             U, S, Vh = U[:, :k], S[:k], Vh[:k]
         else:
             U, S, Vh, _ = self.svd_lowrank(centred, k)
-        return PCAResult(Vh, S**2 / (X.shape[0] - 1), mean, U * S)
+        result = PCAResult(Vh, S**2 / max(X.shape[0] - 1, 1), mean, U * S)
+        ex.persist(*result)
+        return result
 
 
 _SVD_MOST = 4096  # the longest shorter side of a matrix whose SVD the core computes
