@@ -214,6 +214,69 @@ def _(clock: Clock, n: int) -> None:
         del X
 
 
+QR = {
+    "qr": ("reduced", None),
+    "qr, R": ("r", None),
+    "tall qr": ("reduced", 128),
+    "tall qr, R": ("r", 64),
+}  # the mode, and how many columns; None: as many as rows
+
+
+def general(n: int, columns: int | None) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((n, columns or n))
+
+
+def qr_jobs(name: str, mode: str, columns: int | None) -> None:
+    @job(name, "numpywren", "numpywren, 1 worker")
+    def _(clock: Clock, n: int, side: str) -> None:
+        with executor(clock, workers_of(side)) as npwex:
+            A = npwex.matrix_init(general(n, columns))
+            with clock:
+                factors = npwex.linalg.qr(A, mode=mode)
+                npwex.persist(*([factors] if mode == "r" else factors))
+            del factors
+
+    @job(name, "NumPy")
+    def _(clock: Clock, n: int) -> None:
+        A = general(n, columns)
+        np.linalg.qr(general(600, columns), mode)
+        with clock:
+            np.linalg.qr(A, mode)
+
+
+for name, (mode, columns) in QR.items():
+    qr_jobs(name, mode, columns)
+
+
+@job("tall qr", "Dask")
+def _(clock: Clock, n: int) -> None:
+    import dask
+    import dask.array as da
+
+    dask.config.set(scheduler="threads", num_workers=THREADS)
+    A = da.from_array(general(n, 128), chunks=(-(-n // 16), 128)).persist()
+    with clock:
+        factors = dask.persist(*da.linalg.qr(A))
+    del factors
+
+
+@job("tall svd", "numpywren")
+def _(clock: Clock, n: int) -> None:
+    with executor(clock) as npwex:
+        A = npwex.matrix_init(general(n, 128))
+        with clock:
+            parts = npwex.persist(*npwex.linalg.svd(A, full_matrices=False))
+        del parts
+
+
+@job("tall svd", "NumPy")
+def _(clock: Clock, n: int) -> None:
+    A = general(n, 128)
+    np.linalg.svd(general(600, 128), full_matrices=False)
+    with clock:
+        np.linalg.svd(A, full_matrices=False)
+
+
 @job("nearest neighbour", "numpywren")
 def _(clock: Clock, n: int) -> None:
     X, Y = points(n)

@@ -59,6 +59,18 @@ def elimination(n: int) -> float:
     return 2 / 3 * n**3
 
 
+def triangle_of(n: int) -> float:
+    return 4 * n**3 / 3
+
+
+def orthogonal(n: int) -> float:
+    return 8 * n**3 / 3
+
+
+def tall(m: int) -> float:
+    return 4.0 * m * 128**2
+
+
 def neighbours(n: int) -> float:
     return 2.0 * n * (n // 6) * 784
 
@@ -80,6 +92,18 @@ JOBS = [
     Job("solve general", 8192, (OURS, "SciPy", ALONE), (faster("SciPy", 1.35),), elimination),
     Job("solve general, n right sides", 8192, (OURS, "SciPy"), (faster("SciPy", 1.4),), lambda n: 8 / 3 * n**3, repeats=3),
     Job("inv", 8192, (OURS, "SciPy"), (faster("SciPy", 1.6),), product, repeats=3),
+    Job("qr", 8192, (OURS, "NumPy", ALONE), (faster("NumPy", 2.2),), orthogonal, repeats=3),
+    Job("qr, R", 8192, (OURS, "NumPy", ALONE), (faster("NumPy", 2.2),), triangle_of, repeats=3),
+    Job(
+        "tall qr",
+        400_000,
+        (OURS, "NumPy", "Dask"),
+        (faster("NumPy", 8), faster("Dask", 1)),
+        tall,
+        quick=40_000,
+    ),
+    Job("tall qr, R", 2_000_000, (OURS, "NumPy"), (faster("NumPy", 5),), lambda m: 2.0 * m * 64**2, quick=200_000),
+    Job("tall svd", 200_000, (OURS, "NumPy"), (faster("NumPy", 3),), quick=20_000),
     Job(
         "nearest neighbour",
         60_000,

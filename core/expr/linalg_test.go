@@ -58,7 +58,7 @@ func TestMessages(t *testing.T) {
 		{"arange", dict{"stop": 1e300, "step": 1e-300}, nil, errs.Value, "Maximum allowed size exceeded"},
 		{"normal", dict{"shape": ints(3), "scale": -1.0}, nil, errs.Value, "scale < 0"},
 		{"uniform", dict{"shape": ints(3), "seed": "-1"}, nil, errs.Value, `uniform: seed="-1" is not an integer from 0 to 2**64-1`},
-		{"svd", nil, []any{m(3)}, errs.Value, `there is no operation "svd"`},
+		{"schur", nil, []any{m(3)}, errs.Value, `there is no operation "schur"`},
 	} {
 		_, err := try(c.op, c.p, c.args...)
 		require.EqualError(t, err, c.want)

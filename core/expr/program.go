@@ -37,6 +37,15 @@ func (b *builder) call(program, scalars string, g grid.Grid, args ...*Node) *Nod
 	return b.keep(makeNode(programOp{Name: program, Scalars: scalars, Outs: 1}, b.op, g, args[0].dtype, args))
 }
 
+// callAll makes the results of a program of package programs.
+func (b *builder) callAll(program string, args ...*Node) ([]*Node, error) {
+	def, ok := programs.Library.Lookup(program)
+	if !ok {
+		panic("expr: there is no program " + program)
+	}
+	return b.results(programOp{Name: program, Outs: len(def.Returns)}, b.op, def, args, nil)
+}
+
 // callKey is the same for all results of a call.
 func (l *lowering) callKey(o programOp, n *Node) string {
 	o.Out = 0
@@ -201,14 +210,21 @@ func applyProgram(b *builder, args []Operand, p *params) ([]*Node, error) {
 	if len(params) != len(args) {
 		return nil, errs.New(errs.Type, "program %s takes %d matrices, not %d", name, len(params), len(args))
 	}
-	nodes, inputs := make([]*Node, len(args)), make([]lambdapack.Input, len(args))
+	nodes := make([]*Node, len(args))
 	for i, a := range args {
-		n, err := b.array(a)
-		if err != nil {
+		if nodes[i], err = b.array(a); err != nil {
 			return nil, err
 		}
-		nodes[i] = n
-		inputs[i] = lambdapack.Input{Name: params[i].Name, Display: params[i].Name, Grid: n.grid, DType: n.dtype, ZeroTiles: true}
+	}
+	return b.results(o, name, def, nodes, scalars)
+}
+
+// results makes a node for each result of a call, of the grids and types that its program says.
+func (b *builder) results(o programOp, label string, def *lambdapack.Def, nodes []*Node, scalars map[string]int64) ([]*Node, error) {
+	inputs := make([]lambdapack.Input, len(nodes))
+	for i, p := range matrices(def) {
+		n := nodes[i]
+		inputs[i] = lambdapack.Input{Name: p.Name, Display: p.Name, Grid: n.grid, DType: n.dtype, ZeroTiles: true}
 	}
 	plan, err := lambdapack.Bind(def, programs.Library, inputs, scalars, lambdapack.Options{})
 	if err != nil {
@@ -219,14 +235,14 @@ func applyProgram(b *builder, args []Operand, p *params) ([]*Node, error) {
 		at := slices.IndexFunc(plan.Matrices, func(m lambdapack.Matrix) bool { return m.Name == matrix })
 		if at < 0 || !plan.Matrices[at].Stored || len(plan.Matrices[at].VersionLow) > 0 {
 			return nil, errs.New(errs.Value, "%s: program %s returns %s, whose indices are not those of the blocks of an array: return a matrix that is written as %s[i, j]",
-				def.Pos, name, matrix, matrix)
+				def.Pos, o.Name, matrix, matrix)
 		}
 		m := &plan.Matrices[at]
 		if err := checkDType(m.DType); err != nil {
 			return nil, err
 		}
 		o.Out = k
-		out[k] = b.keep(makeNode(o, name, m.Grid, m.DType, nodes))
+		out[k] = b.keep(makeNode(o, label, m.Grid, m.DType, nodes))
 	}
 	return out, nil
 }

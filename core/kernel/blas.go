@@ -26,6 +26,10 @@ void npw_cblas_dtrsm(int order, int side, int uplo, int trans, int diag, int m, 
 	double *b, int ldb);
 void npw_cblas_strsm(int order, int side, int uplo, int trans, int diag, int m, int n, float alpha, const float *a, int lda,
 	float *b, int ldb);
+void npw_cblas_dtrmm(int order, int side, int uplo, int trans, int diag, int m, int n, double alpha, const double *a, int lda,
+	double *b, int ldb);
+void npw_cblas_strmm(int order, int side, int uplo, int trans, int diag, int m, int n, float alpha, const float *a, int lda,
+	float *b, int ldb);
 
 void npw_dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t uplo_len);
 void npw_spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info, size_t uplo_len);
@@ -130,6 +134,17 @@ func blasTrsm[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int) {
 		return
 	}
 	C.npw_cblas_strsm(colMajor, side, uplo, ta, diag, C.int(m), C.int(n), 1, f32(a), C.int(lda), f32(b), C.int(ldb))
+}
+
+// B = op(T) B when t.left, else B op(T); B is m×n.
+func blasTrmm[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int) {
+	side, uplo := pick(t.left, leftSide, rightSide), pick(t.lower, lower, upper)
+	ta, diag := pick(t.trans, yesTrans, noTrans), pick(t.unit, unit, nonUnit)
+	if isDouble[T]() {
+		C.npw_cblas_dtrmm(colMajor, side, uplo, ta, diag, C.int(m), C.int(n), 1, f64(a), C.int(lda), f64(b), C.int(ldb))
+		return
+	}
+	C.npw_cblas_strmm(colMajor, side, uplo, ta, diag, C.int(m), C.int(n), 1, f32(a), C.int(lda), f32(b), C.int(ldb))
 }
 
 // A = L in the lower triangle of A. The result is the row where a pivot is not positive, -1 when there is none; a NaN may go

@@ -77,6 +77,26 @@ func blasTrsm[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int) {
 	}
 }
 
+// B = op(T) B when t.left, else B op(T); B is m×n.
+func blasTrmm[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int) {
+	side, uplo, diag := blas.Left, blas.Lower, blas.NonUnit
+	if t.left {
+		side = blas.Right
+	}
+	if t.lower {
+		uplo = blas.Upper
+	}
+	if t.unit {
+		diag = blas.Unit
+	}
+	switch a := any(a).(type) {
+	case []float64:
+		impl.Dtrmm(side, uplo, transOf(t.trans), diag, n, m, 1, a, lda, any(b).([]float64), ldb)
+	case []float32:
+		impl.Strmm(side, uplo, transOf(t.trans), diag, n, m, 1, a, lda, any(b).([]float32), ldb)
+	}
+}
+
 // A = L in the lower triangle of A. The result is the row where a pivot is not positive, -1 when there is none. gonum has no
 // float32 LAPACK and does not tell the row, so the blocks are ours, and BLAS has the bulk of the work.
 func blasPotrf[T float](n int, a []T, lda int) int {

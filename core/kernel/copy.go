@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	register(&Kernel{Name: "copy", Out: copyOut, Run: copyRun, InPlace: -1, HandlesTrans: true})
+	register(&Kernel{Name: "copy", Out: copyOut, Run: copyRun, InPlace: 0, HandlesTrans: true})
 }
 
 func copyOut(a *Args) ([]Spec, error) {
@@ -23,7 +23,9 @@ func copyOut(a *Args) ([]Spec, error) {
 }
 
 func copyRun(a *Args, out []*tile.Tile, _ bool) error {
-	transposeTo(out[0], a.In[0], trans(a, 0))
+	if !same(out[0], a.In[0]) {
+		transposeTo(out[0], a.In[0], trans(a, 0))
+	}
 	return nil
 }
 

@@ -19,11 +19,13 @@ type Kernel struct {
 	Out func(a *Args) ([]Spec, error)
 
 	// Run computes the results. out[k] is as Out says, with unspecified content. When accumulate is set (only if CanAccumulate)
-	// the first result is added to out[0] instead. When InPlace >= 0 out[0] may be the very tile a.In[InPlace].
+	// the first result is added to out[0] instead. When InPlace >= 0 out[0] may be the very tile a.In[InPlace], and out[k] the tile
+	// a.In[Also[k]].
 	Run func(a *Args, out []*tile.Tile, accumulate bool) error
 
-	InPlace       int  // the operand whose memory out[0] may be, or -1
-	HandlesTrans  bool // Run looks at Args.Trans itself; otherwise no operand is transposed
+	InPlace       int         // the operand whose memory out[0] may be, or -1
+	Also          map[int]int // further results, each with the operand whose memory it may be
+	HandlesTrans  bool        // Run looks at Args.Trans itself; otherwise no operand is transposed
 	CanAccumulate bool
 
 	// Step makes it a reducer, and Run is nil: acc = acc (op) x, or acc = x when first. a is the reducer's own call, whose tiles

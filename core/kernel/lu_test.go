@@ -48,8 +48,8 @@ func (m *dense) taken(of []int64) *dense {
 	return out
 }
 
-// order is what an exchange of the rows from start on does to all rows, in the order of lu's result.
-func order(t *testing.T, p *tile.Tile, start, rows int) []int64 {
+// rowOrder is what an exchange of the rows from start on does to all rows, in the order of lu's result.
+func rowOrder(t *testing.T, p *tile.Tile, start, rows int) []int64 {
 	t.Helper()
 	all := make([]int64, rows)
 	for i := range all {
@@ -90,7 +90,7 @@ func TestLU(t *testing.T) {
 				if shared, err := w.results("lu", a); err != nil || !bytes.Equal(shared[0].Bytes(), out[0].Bytes()) || !bytes.Equal(shared[1].Bytes(), out[1].Bytes()) {
 					t.Errorf("other bits when the pieces are shared (%v)", err)
 				}
-				checkFactors(t, d, m, read(out[0]), order(t, out[1], c.start, c.rows), c.start)
+				checkFactors(t, d, m, read(out[0]), rowOrder(t, out[1], c.start, c.rows), c.start)
 				if over, err := w.inPlaceWith("lu", a, out[1:]); err != nil || !bytes.Equal(over.Bytes(), out[0].Bytes()) {
 					t.Errorf("in place the factors have other bits (%v)", err)
 				}
@@ -155,7 +155,7 @@ func TestLUOfHardPanels(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			of := order(t, out[1], 0, 70)
+			of := rowOrder(t, out[1], 0, 70)
 			if name != "NaN" {
 				checkFactors(t, d, m, read(out[0]), of, 0)
 				a.Attrs = map[string]any{"strict": int64(1)}
@@ -181,7 +181,7 @@ func TestExchanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, of := out[1], order(t, out[1], start, rows)
+		p, of := out[1], rowOrder(t, out[1], start, rows)
 		other := noise(seeded(4), rows, 3)
 		w.tile(d, other) // rounded
 		part := func(m *dense, k int) *dense {
@@ -443,7 +443,7 @@ func TestTournament(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			of := order(t, out[0], c.start, c.rows)
+			of := rowOrder(t, out[0], c.start, c.rows)
 			permuted := m.taken(of[c.start:])
 			f, err := w.results("luplain", &Args{In: []*tile.Tile{w.tile(d, permuted)}})
 			if err != nil {

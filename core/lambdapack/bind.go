@@ -319,15 +319,47 @@ func (b *binder) loop(s *For, sc scope) {
 	if len(sc.loops) == MaxIndex {
 		fail(s.Pos, "more than %d loops stand around a statement", MaxIndex)
 	}
+	down := b.countsUp(s, &sc)
+	if down {
+		one := &Literal{Pos: s.Pos, Value: int64(1)}
+		s = &For{Pos: s.Pos, Var: s.Var, Lower: binary(s.Upper, "+", one), Upper: binary(s.Lower, "+", one), Step: one, Body: s.Body}
+	}
 	l, value := b.rangeOf(s.Pos, s.Var, s.Lower, s.Upper, s.Step, &sc)
 	sc.loops = append(slices.Clip(sc.loops), l)
-	inner := &block{loop: &l}
+	inner := &block{loop: &l, down: down}
 	sc.block.items = append(sc.block.items, item{block: inner})
 	sc.block = inner
 	sc.path = append(slices.Clip(sc.path), inner)
 	b.env = append(b.env, value)
 	b.body(s.Body, sc)
 	b.env = b.env[:len(b.env)-1]
+}
+
+// countsUp says whether a loop that counts down by one must be bound by a variable that counts up: something is shifted by it, and
+// a power of two has an exponent of zero or more.
+func (b *binder) countsUp(s *For, sc *scope) bool {
+	if step, ok := b.number(s.Step, sc).constant(); !ok || step != -1 {
+		return false
+	}
+	return shiftsBy(s.Body, s.Var)
+}
+
+// shiftsBy says whether a shift by the variable occurs in statements.
+func shiftsBy(body []Stmt, name string) (found bool) {
+	for _, s := range body {
+		nodes, inner := stmtParts(s)
+		for _, n := range nodes {
+			visit(n, func(n Node) {
+				if shift, ok := n.(*Binary); ok && shift.Op == "<<" {
+					found = found || mentions(shift.Y, func(x string) bool { return x == name })
+				}
+			})
+		}
+		for _, stmts := range inner {
+			found = found || shiftsBy(stmts, name)
+		}
+	}
+	return found
 }
 
 // rangeOf is the loop of a range inside sc, and what its variable means: of a loop that counts down it is minus the value.
@@ -370,7 +402,7 @@ func (b *binder) assign(s *Assign, sc *scope) {
 	body := &bodyBinder{b: b, st: st, sc: *sc}
 	call := body.call(s.Value)
 	st.Body, st.numUses = call, body.uses
-	results := call.Sig.outputs()
+	results := call.Sig.results()
 	if len(s.Targets) != results {
 		fail(s.Pos, "%s makes %s, and there are %d on the left of =", call.shown(), plural(results, "tile", "tiles"), len(s.Targets))
 	}

@@ -56,7 +56,7 @@ var generatorKernels = []Signature{
 }
 
 var layoutKernels = []Signature{
-	{Name: "copy", Params: "t", InPlace: -1, shape: firstShape},
+	{Name: "copy", Params: "t", InPlace: 0, shape: firstShape},
 	{Name: "squeeze", Params: "t", InPlace: -1, shape: squeezeShape, flops: noFlops, Attrs: []AttrSpec{{"axis", "", nil}}},
 	{Name: "expand", Params: "t", InPlace: -1, shape: expandShape, flops: noFlops, Attrs: []AttrSpec{{"axis", "0", nil}}},
 	{Name: "part", Params: "t a*", InPlace: -1, shape: partShape, flops: noFlops},
@@ -126,7 +126,7 @@ func sameDType(c *Call, in []string) []string {
 			fail(c.Pos, "%s of tiles of dtypes %s: they must be equal", c.Sig.Name, strings.Join(in, ", "))
 		}
 	}
-	results := c.Sig.outputs()
+	results := c.Sig.results()
 	if len(in) == 0 {
 		return slices.Repeat([]string{"float64"}, results)
 	}

@@ -361,6 +361,14 @@ func (p *Plan) walkBlock(b *block, x []int64, yield func(Task) bool) bool {
 	}
 	l := b.loop
 	stop, step := l.Stop(x), max(l.Step.Eval(x), 1)
+	if b.down {
+		for v := stop - 1; v >= l.Start(x); v-- {
+			if !p.walkItems(b.items, append(x, v), yield) {
+				return false
+			}
+		}
+		return true
+	}
 	for v := l.Start(x); v < stop; v += step {
 		if !p.walkItems(b.items, append(x, v), yield) {
 			return false

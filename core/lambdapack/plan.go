@@ -60,6 +60,7 @@ type Plan struct {
 // block is a loop, a conditional or, at the root, the program: its items are statements and blocks, in the order of the text.
 type block struct {
 	loop  *affine.Loop // nil: none
+	down  bool         // it goes from its last value to the first
 	conds []affine.Cond
 	items []item
 }

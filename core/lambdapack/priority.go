@@ -27,9 +27,16 @@ func (p *Plan) measure() func(t *Task) int64 {
 		return func(t *Task) int64 { return priorityUnit * heights[*t] }
 	}
 	for _, caps := range [][]int64{{4, 5, 7}, {2, 3, 4}} {
-		if fits := p.fit(caps); fits != nil {
-			return func(t *Task) int64 { return fits[t.Stmt].at(p, t) }
+		fits := p.fit(caps)
+		if fits == nil {
+			continue
 		}
+		if !p.covers(fits) { // a tree over domains of eight tiles has no level yet
+			if larger := p.fit([]int64{5, 11, 19}); larger != nil {
+				fits = larger
+			}
+		}
+		return func(t *Task) int64 { return fits[t.Stmt].at(p, t) }
 	}
 	last := int64(len(p.Statements))
 	return func(t *Task) int64 { return priorityUnit * (last - int64(t.Stmt)) }
@@ -56,6 +63,7 @@ func (p *Plan) heights() map[Task]int64 {
 type heightFit struct {
 	blocks float64 // the program's largest number of blocks along an axis
 	coef   []float64
+	tasks  int // that were measured
 }
 
 // numFeatures is 1, the number of blocks, and for each loop its variable and its end.
@@ -115,9 +123,19 @@ func (p *Plan) fit(caps []int64) []heightFit {
 		}
 	}
 	for n := range fits {
-		fits[n].coef = sums[n].solve()
+		fits[n].coef, fits[n].tasks = sums[n].solve(), sums[n].rows
 	}
 	return fits
+}
+
+// covers says whether every statement that has tasks had some among those that were measured.
+func (p *Plan) covers(fits []heightFit) bool {
+	for n, st := range p.Statements {
+		if fits[n].tasks == 0 && st.Domain.Count() > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // alike says whether two plans have the same statements, but for the sizes.

@@ -254,6 +254,9 @@ func (b *binder) checkOrder(r *read, w *writing, im *image) {
 	}
 	for v := range common {
 		later := im.vars[v].Sub(affine.Var(v)) // must not be positive
+		if w.st.path[v].down {
+			later = later.Neg()
+		}
 		if c, ok := later.IsConst(); ok && c < 0 {
 			return
 		} else if ok && c == 0 {
@@ -337,7 +340,7 @@ func before(p *Plan, w *Task, st *Statement, x []int64) bool {
 	other := p.Statements[w.Stmt]
 	for v := range commonLoops(st, other) {
 		if w.I[v] != x[v] {
-			return w.I[v] < x[v]
+			return w.I[v] < x[v] != st.path[v].down
 		}
 	}
 	return other.ID < st.ID

@@ -27,21 +27,13 @@ type Signature struct {
 	Reducer bool
 	Attrs   []AttrSpec
 
-	results int // tiles that a call makes, unless Shapes says so; 0: one
-	rule    *gufunc
-	shape   func(s *shaper, c *Call, in [][]extent) [][]extent
-	dtype   func(c *Call, in []string) []string
-	flops   func(c *Call, in, out [][]int64) float64
+	rule  *gufunc
+	outs  int // how many results, when there is no rule; 0: one
+	shape func(s *shaper, c *Call, in [][]extent) [][]extent
+	dtype func(c *Call, in []string) []string
+	flops func(c *Call, in, out [][]int64) float64
 
 	flopsAt func(c *Call, in [][]int64, x []int64) float64 // instead, where the shapes alone do not tell
-}
-
-// outputs is how many tiles a call makes.
-func (s *Signature) outputs() int {
-	if s.rule != nil {
-		return len(s.rule.out)
-	}
-	return max(s.results, 1)
 }
 
 // pastes says whether a reducer only copies from its operands, into the block of the axes that it is given.
@@ -53,6 +45,14 @@ func (s *Signature) work(c *Call, in, out [][]int64, x []int64) float64 {
 		return s.flopsAt(c, in, x)
 	}
 	return s.flops(c, in, out)
+}
+
+// results is how many tiles the kernel makes.
+func (s *Signature) results() int {
+	if s.rule != nil {
+		return len(s.rule.out)
+	}
+	return max(s.outs, 1)
 }
 
 // AttrSpec is a keyword that a kernel takes.
@@ -73,8 +73,7 @@ var Builtin = newRegistry()
 
 func newRegistry() *registry {
 	r := &registry{sigs: map[string]*Signature{}}
-	for _, s := range slices.Concat(lapackKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels,
-		luKernels) {
+	for _, s := range slices.Concat(lapackKernels, luKernels, qrKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
 		if err := r.Register(s); err != nil {
 			panic(err)
 		}

@@ -120,6 +120,20 @@ def tree(A):
     return X
 `
 
+// untreeText counts down, and shifts by what counts down.
+const untreeText = `
+def untree(A):
+    n = levels(blocks(A, 0))
+    R[0, n] = copy(A[0, 0])
+    for l in range(n - 1, -1, -1):
+        for i in range(0, 1 << n, 2 << l):
+            R[i, l], Q[i + (1 << l), l], P[i, l] = tpqrt(R[i, l + 1], A[i + (1 << l), 0])
+            R[i + (1 << l), l] = copy(Q[i + (1 << l), l])
+    for i in range(1 << n):
+        X[i, 0] = copy(R[i, 0])
+    return X
+`
+
 const windowText = `
 def window(X):
     r = axis(70, 16)
@@ -182,6 +196,7 @@ func programs(t testing.TB, n int64) map[string]*Plan {
 		"solve":    mustBind(t, solveText, in("A", square(l, b)), in("B", one)),
 		"norms":    mustBind(t, reduceText, in("X", rect(l, l+100, b))),
 		"tree":     mustBind(t, treeText, in("A", tall)),
+		"untree":   mustBind(t, untreeText, in("A", tall)),
 		"window":   mustBind(t, windowText, in("X", rect(128, l, 32))),
 
 		"lu":            bindShipped(t, "lu_factor", in("A", rect(l+40, l, b))),

@@ -273,10 +273,10 @@ func (e *evaluation) apply(k *kernel.Kernel, a *kernel.Args, operands []value, a
 	}
 	tiles := make([]*tile.Tile, len(specs))
 	for n, spec := range specs {
-		switch reused := e.reusable(k, a, operands, spec); {
+		switch reused := e.reusable(k, n, a, operands, spec); {
 		case n == 0 && acc != nil:
 			tiles[n] = acc
-		case n == 0 && reused >= 0:
+		case reused >= 0:
 			tiles[n] = operands[reused].t
 			operands[reused] = value{} // it is the result now
 		default:
@@ -322,12 +322,19 @@ func (e *evaluation) prepare(k *kernel.Kernel, v value) (value, error) {
 	return out, err
 }
 
-// reusable is the operand over which the kernel may write its result, or -1: one that is the task's own, or a tile whose only
-// reader is this task, which it then takes from the Space.
-func (e *evaluation) reusable(k *kernel.Kernel, a *kernel.Args, operands []value, spec kernel.Spec) int {
+// reusable is the operand over which the kernel may write one of its results, or -1: one that is the task's own, or a tile whose
+// only reader is this task, which it then takes from the Space.
+func (e *evaluation) reusable(k *kernel.Kernel, out int, a *kernel.Args, operands []value, spec kernel.Spec) int {
+	inPlace := k.InPlace
+	if also, ok := k.Also[out]; out > 0 {
+		if !ok {
+			return -1
+		}
+		inPlace = also
+	}
 	for n := range operands {
 		v := &operands[n]
-		fits := n == k.InPlace || k.Name == "ew" && a.Ew == nil && kernel.EwCanReuse(a.Strs[0], spec.DType, v.t, spec)
+		fits := n == inPlace || k.Name == "ew" && a.Ew == nil && kernel.EwCanReuse(a.Strs[0], spec.DType, v.t, spec)
 		if !fits || v.trans || v.dtype != spec.DType || !slices.Equal(v.shape, spec.Shape) {
 			continue
 		}

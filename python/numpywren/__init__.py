@@ -15,9 +15,13 @@ from ._array import BigMatrix
 # Sessions: where arrays live and what computes them.
 from ._executor import Executor, aws_executor, default_executor, local_executor
 
+# Factorisations that are kept.
+from ._factors import LU, Cholesky
+
 # Programs of one's own, and kernels for them.
 from ._kernels import register_kernel
 from ._lambdapack import Program, lambdapack
+from ._orthogonal import QRFactors
 
 # Calls of Python functions.
 from ._pywren import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, Future, get_all_results, wait
@@ -36,6 +40,7 @@ __all__ = [
     "Future",
     "Job",
     "Program",
+    "QRFactors",
     "__version__",
     "aws_executor",
     "default_executor",

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from . import _operand, _products
 from ._factors import LU, Cholesky, SlogdetResult, open_factor, transposition
 from ._functions import Block
+from ._orthogonal import LowRankResult, PCAResult, QRFactors, QRResult, SVDResult
 from ._refine import Certificate, certified, refined
 
 if TYPE_CHECKING:
@@ -157,6 +158,151 @@ class Linalg:
         operands = [ex._array(A), ex._array(B)]
         unit = bool(unit_diagonal)
         return ex._apply("solve_triangular", operands, lower=bool(lower), trans=transposition(trans), unit_diagonal=unit)
+
+    @overload
+    def qr(self, A: Any, mode: Literal["reduced", "complete"] = "reduced") -> QRResult: ...
+    @overload
+    def qr(self, A: Any, mode: Literal["r"]) -> BigMatrix: ...
+    @overload
+    def qr(self, A: Any, mode: Literal["raw"]) -> QRFactors: ...
+    @overload
+    def qr(self, A: Any, mode: str = "reduced") -> QRResult | QRFactors | BigMatrix: ...
+    def qr(self, A: Any, mode: str = "reduced") -> QRResult | QRFactors | BigMatrix:
+        """A = Q R, with orthonormal columns of Q and an upper triangular R.
+
+        Args:
+            A: a matrix; of the tiles of one that is wider than a tile, square ones are best.
+            mode: "reduced": Q has as many columns as R has rows, the lesser of A's sides; "complete": Q is square; "r": R
+                alone; "raw": `QRFactors`, which have R and multiply by Q without making it.
+        """
+        ex = self._executor
+        out = ex._apply_many("qr", [ex._array(A)], 5, {"mode": mode})
+        if mode == "raw":
+            return QRFactors(ex, out)
+        return out[0] if mode == "r" else QRResult(*out)
+
+    def open_qr(self, name: str) -> QRFactors:
+        """The factors that `qr(A, mode="raw").persist(name)` kept."""
+        return QRFactors.open(self._executor, name)
+
+    @overload
+    def svd(self, A: Any, full_matrices: bool = True, compute_uv: Literal[True] = True) -> SVDResult: ...
+    @overload
+    def svd(self, A: Any, full_matrices: bool = True, compute_uv: bool = True) -> SVDResult | BigMatrix: ...
+    def svd(self, A: Any, full_matrices: bool = True, compute_uv: bool = True) -> SVDResult | BigMatrix:
+        """A = U diag(S) Vh; with `compute_uv=False` S alone.
+
+        The shorter side of A may be 4096 at most. `full_matrices=False` gives as many columns of U and rows of Vh as there are
+        singular values, and is needed unless A is square.
+        """
+        ex = self._executor
+        params = {"full_matrices": bool(full_matrices), "compute_uv": bool(compute_uv)}
+        out = ex._apply_many("svd", [ex._array(A)], 3, params)
+        return SVDResult(*out) if compute_uv else out[0]
+
+    def svdvals(self, A: Any) -> BigMatrix:
+        """The singular values, in descending order."""
+        ex = self._executor
+        return ex._apply_many("svd", [ex._array(A)], 3, {"compute_uv": False})[0]
+
+    def lstsq(self, A: Any, b: Any, rcond: float | None = None) -> tuple[BigMatrix, BigMatrix, int, BigMatrix]:
+        """The x of least norm that makes ‖A x - b‖ least; computed at once.
+
+        Args:
+            A: a matrix, whose shorter side may be 4096 at most.
+            b: a vector, or a matrix of several.
+            rcond: singular values below this times the largest are taken to be zero; by default the machine's precision
+                times the longer side of A.
+
+        Returns:
+            x; the squares of ‖A x - b‖, none unless A has more rows than columns and full rank; the rank of A; its singular
+            values.
+        """
+        ex = self._executor
+        A, b = ex._array(A), ex._array(b)
+        if rcond is None:
+            kind = np.result_type(A.dtype, b.dtype, np.float32)
+            rcond = float(np.finfo(kind).eps * max(A.shape, default=0))
+        rcond = float(_operand.number("rcond", rcond))
+        x, squares, count, s = ex._apply_many("lstsq", [A, b], 4, {"rcond": rcond})
+        ex.persist(x, squares, count, s)
+        rank = int(count.item())
+        if rank < A.shape[1] or A.shape[0] <= A.shape[1]:
+            squares = squares[:0]
+        return x, squares, rank, s
+
+    def ridge(self, A: Any, b: Any, alpha: float) -> BigMatrix:
+        """The x that makes ‖A x - b‖² + alpha ‖x‖² least, for an alpha above 0."""
+        alpha = float(_operand.number("alpha", alpha))
+        if not 0 < alpha < float("inf"):
+            raise ValueError(f"alpha is {alpha}: a number above 0 was expected; lstsq solves without one")
+        ex = self._executor
+        return ex._apply_many("lstsq", [ex._array(A), ex._array(b)], 4, {"alpha": alpha})[0]
+
+    def svd_lowrank(
+        self,
+        A: Any,
+        k: SupportsIndex,
+        *,
+        oversample: SupportsIndex = 10,
+        iterations: SupportsIndex = 2,
+        seed: SupportsIndex = 0,
+    ) -> LowRankResult:
+        """The k largest singular values with their vectors, about, from random projections; computed at once.
+
+        N. Halko, P.-G. Martinsson, J. Tropp, Finding structure with randomness (SIAM Review 53, 2011): A's range is looked for
+        among its products with `k + oversample` random vectors. Each of the `iterations` multiplies by A Aᵀ, with a QR
+        factorisation after each product, which sharpens values that decay slowly.
+
+        Returns:
+            `U`, `S`, `Vh`, and `error`, the Frobenius norm of what they leave of A, which is not an estimate: it is computed
+            from the norms of A and of S, so that it is right to about 8 digits of A's norm.
+        """
+        ex, A = self._executor, self._executor._array(A)
+        if A.ndim != 2:
+            raise np.linalg.LinAlgError(f"{A.ndim}-dimensional array given. Array must be two-dimensional")
+        k, extra = _operand.integer("k", k), _operand.integer("oversample", oversample)
+        steps, least = _operand.integer("iterations", iterations), min(A.shape)
+        if not 1 <= k <= least:
+            raise ValueError(f"k is {k}: 1 to {least}, the shorter side of A, were expected")
+        if extra < 0 or steps < 0:
+            raise ValueError(f"oversample is {extra} and iterations {steps}: no negative numbers were expected")
+        if not np.issubdtype(A.dtype, np.floating):
+            A = ex.astype(A, np.float64)
+        width = min(k + extra, least)
+        Q = self.qr(ex.dot(A, ex.random.standard_normal((A.shape[1], width), A.dtype, seed=seed))).Q
+        for _ in range(steps):
+            Q = self.qr(ex.dot(A.T, Q)).Q
+            Q = self.qr(ex.dot(A, Q)).Q
+        small = self.svd(ex.dot(Q.T, A), full_matrices=False)
+        U, S, Vh = ex.dot(Q, small[0])[:, :k], small[1][:k], small[2][:k]
+        left = self.norm(A, keepdims=False) ** 2 - ex.sum(S**2, keepdims=False)
+        error = ex.sqrt(ex.maximum(left, 0))
+        ex.persist(U, S, Vh, error)  # as one program: each by itself would multiply by A again as often
+        return LowRankResult(U, S, Vh, error)
+
+    def pca(self, X: Any, k: SupportsIndex) -> PCAResult:
+        """The k directions in which the rows of X vary most, computed at once: of X without its mean, by its SVD if a side of it is at most 4096,
+        else by `svd_lowrank`."""
+        ex, X = self._executor, self._executor._array(X)
+        if X.ndim != 2:
+            raise np.linalg.LinAlgError(f"{X.ndim}-dimensional array given. Array must be two-dimensional")
+        k, least = _operand.integer("k", k), min(X.shape)
+        if not 1 <= k <= least:
+            raise ValueError(f"k is {k}: 1 to {least}, the shorter side of X, were expected")
+        mean = ex.mean(X, axis=0)
+        centred = X - mean
+        if least <= _SVD_MOST:
+            U, S, Vh = self.svd(centred, full_matrices=False)
+            U, S, Vh = U[:, :k], S[:k], Vh[:k]
+        else:
+            U, S, Vh, _ = self.svd_lowrank(centred, k)
+        result = PCAResult(Vh, S**2 / max(X.shape[0] - 1, 1), mean, U * S)
+        ex.persist(*result)
+        return result
+
+
+_SVD_MOST = 4096  # the longest shorter side of a matrix whose SVD the core computes
 
 
 class Random:

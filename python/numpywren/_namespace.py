@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _protocol
 from ._factors import SlogdetResult
+from ._orthogonal import QRResult, SVDResult
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -87,6 +88,20 @@ class Linalg:
     def slogdet(self, x: Any, /) -> SlogdetResult:
         """The sign of the determinant, and the logarithm of its magnitude."""
         return self._ex.linalg.slogdet(x)
+
+    def qr(self, x: Any, /, *, mode: str = "reduced") -> QRResult:
+        """The QR factorisation; mode is "reduced" or "complete"."""
+        if mode not in ("reduced", "complete"):
+            raise ValueError(f'mode is {mode!r}: "reduced" or "complete" was expected')
+        return self._ex.linalg.qr(x, "complete" if mode == "complete" else "reduced")
+
+    def svd(self, x: Any, /, *, full_matrices: bool = True) -> SVDResult:
+        """The singular value decomposition."""
+        return self._ex.linalg.svd(x, full_matrices)
+
+    def svdvals(self, x: Any, /) -> BigMatrix:
+        """The singular values."""
+        return self._ex.linalg.svdvals(x)
 
     def matmul(self, x1: Any, x2: Any, /) -> BigMatrix:
         """The matrix product."""

@@ -355,6 +355,32 @@ def _slogdet(ex: Executor, a: Any) -> tuple[BigMatrix, BigMatrix]:
     return ex.linalg.slogdet(a)
 
 
+@_implements(np.linalg.qr)
+def _qr(ex: Executor, a: Any, mode: str = "reduced") -> Any:
+    if mode == "raw":
+        raise NotImplementedError(
+            'mode="raw" of numpy.linalg.qr: linalg.qr(A, mode="raw") of the executor gives factors of its own'
+        )
+    return ex.linalg.qr(a, mode)
+
+
+@_implements(np.linalg.svd)
+def _svd(ex: Executor, a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    return ex.linalg.svd(a, full_matrices, compute_uv)
+
+
+@_implements(np.linalg.lstsq)
+def _lstsq(ex: Executor, a: Any, b: Any, rcond: Any = None) -> Any:
+    return ex.linalg.lstsq(a, b, rcond)
+
+
+if hasattr(np.linalg, "svdvals"):
+
+    @_implements(np.linalg.svdvals)
+    def _svdvals(ex: Executor, x: Any, /) -> BigMatrix:
+        return ex.linalg.svdvals(x)
+
+
 # ---- The array API --------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,230 @@
+package expr
+
+import (
+	"fmt"
+
+	"numpywren/core/errs"
+	"numpywren/core/grid"
+)
+
+// svdMost is the longest shorter side of a matrix whose SVD is computed: its R is one tile, and one task's work.
+const svdMost = 4096
+
+// decomposed is A = U diag(s) Vᵀ, with s as a column.
+type decomposed struct{ u, s, vt *Node }
+
+// oneTile is a matrix as one tile.
+func (b *builder) oneTile(x *Node) *Node {
+	g := make(grid.Grid, 2)
+	for d, a := range x.grid {
+		g[d] = grid.Axis{Len: a.Len, Block: a.Len}
+	}
+	return b.rechunk(x, g)
+}
+
+// smallSVD decomposes a matrix as one tile.
+func (b *builder) smallSVD(x *Node) (decomposed, error) {
+	out, err := b.callAll("small_svd", b.oneTile(x))
+	if err != nil {
+		return decomposed{}, err
+	}
+	return decomposed{out[0], out[1], out[2]}, nil
+}
+
+// checkSVD refuses what R of which is no task for one worker.
+func (b *builder) checkSVD(x *Node, instead string) error {
+	if n := min(x.grid[0].Len, x.grid[1].Len); n > svdMost {
+		return b.refuse("a matrix of shape %s: its shorter side may have %d elements at most; %s", shapeText(x.Shape()), svdMost, instead)
+	}
+	return nil
+}
+
+// isOneTask says whether a matrix is so small that its SVD begins without a QR factorisation of ours.
+func isOneTask(x *Node) bool { return x.grid.NumTiles() == 1 && x.grid[0].Len <= 2*x.grid[1].Len }
+
+// svd decomposes a matrix with at least as many rows as columns: A = Q R, R = U' diag(s) Vᵀ, U = Q U'.
+func (b *builder) svd(x *Node) (decomposed, error) {
+	if isOneTask(x) {
+		return b.smallSVD(x)
+	}
+	f, err := b.factor(x, false)
+	if err != nil {
+		return decomposed{}, err
+	}
+	d, err := b.smallSVD(b.thinR(f.r, f.rank()))
+	if err == nil {
+		d.u, err = b.timesQ(f, d.u)
+	}
+	return d, err
+}
+
+// applySVD is numpy.linalg.svd for full_matrices=False: U, s, Vᵀ, or the singular values alone.
+func applySVD(b *builder, args []Operand, p *params) ([]*Node, error) {
+	full, vectors := p.bool("full_matrices", false), p.bool("compute_uv", true)
+	if p.err != nil {
+		return nil, p.err
+	}
+	x, err := b.array(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if x, err = b.matrix(x); err != nil {
+		return nil, err
+	}
+	rows, cols := x.grid[0].Len, x.grid[1].Len
+	switch {
+	case vectors && full && rows != cols:
+		return nil, b.refuse("full_matrices=True of a matrix of shape %s: pass full_matrices=False", shapeText(x.Shape()))
+	case min(rows, cols) == 0:
+		return b.emptySVD(x, vectors), nil
+	}
+	if err := b.checkSVD(x, "svd_lowrank computes the largest singular values of larger ones"); err != nil {
+		return nil, err
+	}
+	wide := rows < cols
+	if wide {
+		x = b.transpose(x)
+	}
+	if !vectors {
+		s, err := b.values(x)
+		return []*Node{s}, err
+	}
+	d, err := b.svd(x)
+	if err != nil {
+		return nil, err
+	}
+	if wide {
+		d.u, d.vt = b.transpose(d.vt), b.transpose(d.u)
+	}
+	return []*Node{d.u, b.squeeze(d.s, []int{1}), d.vt}, nil
+}
+
+// values is the singular values of a matrix that is not wide.
+func (b *builder) values(x *Node) (*Node, error) {
+	if !isOneTask(x) {
+		r, err := b.onlyR(x)
+		if err != nil {
+			return nil, err
+		}
+		x = r
+	}
+	out, err := b.callAll("small_svdvals", b.oneTile(x))
+	if err != nil {
+		return nil, err
+	}
+	return b.squeeze(out[0], []int{1}), nil
+}
+
+func (b *builder) emptySVD(x *Node, vectors bool) []*Node {
+	zeros := func(shape ...int64) *Node { return b.full(defaultAxes(shape, x.dtype), int64(0), x.dtype) }
+	if !vectors {
+		return []*Node{zeros(0)}
+	}
+	return []*Node{zeros(x.grid[0].Len, 0), zeros(0), zeros(0, x.grid[1].Len)}
+}
+
+// applyLstsq is numpy.linalg.lstsq: the x of least norm that makes |A x - b| least, the squares of the residuals' norms (which are
+// nothing unless A has more rows than columns and full rank), the rank and the singular values. QR first; then the SVD of R. With
+// alpha, it is |A x - b|² + alpha |x|² that is made least.
+func applyLstsq(b *builder, args []Operand, p *params) ([]*Node, error) {
+	rcond, alpha := p.float("rcond", -1), p.float("alpha", 0)
+	if p.err != nil {
+		return nil, p.err
+	}
+	x := make([]*Node, 2)
+	for k, a := range args {
+		var err error
+		if x[k], err = b.array(a); err != nil {
+			return nil, err
+		}
+	}
+	a, rhs := x[0], x[1]
+	if a.ndim() != 2 {
+		return nil, errs.New(errs.LinAlg, "%d-dimensional array given. Array must be two-dimensional", a.ndim())
+	}
+	if rhs.ndim() != 1 && rhs.ndim() != 2 {
+		return nil, errs.New(errs.LinAlg, "%d-dimensional array given. Array must be two-dimensional", rhs.ndim())
+	}
+	if a.grid[0].Len != rhs.grid[0].Len {
+		return nil, errs.New(errs.LinAlg, "Incompatible dimensions")
+	}
+	if err := b.checkSVD(a, "qr and solve_triangular solve larger ones of full rank"); err != nil {
+		return nil, err
+	}
+	dtype := computed(promote(a.dtype, rhs.dtype))
+	a, rhs = b.cast(a, dtype), b.cast(rhs, dtype)
+	vector := rhs.ndim() == 1
+	if vector {
+		rhs = b.expand(rhs, []int{1})
+	}
+	out, err := b.leastSquares(a, rhs, rcond, alpha)
+	if err != nil {
+		return nil, err
+	}
+	if vector {
+		out[0] = b.squeeze(out[0], []int{1})
+	}
+	return out, nil
+}
+
+// leastSquares is x, the squares of the residuals' norms, the rank and the singular values.
+func (b *builder) leastSquares(a, rhs *Node, rcond, alpha float64) ([]*Node, error) {
+	rows, cols := a.grid[0].Len, a.grid[1].Len
+	if min(rows, cols) == 0 || rhs.grid[1].Len == 0 {
+		zeros := func(shape ...int64) *Node { return b.full(defaultAxes(shape, a.dtype), int64(0), a.dtype) }
+		squares := b.reduce(b.unary("square(a)", rhs), "sum", []int{0})
+		return []*Node{zeros(cols, rhs.grid[1].Len), b.squeeze(squares, []int{0}), b.full(nil, int64(0), int64Type), zeros(min(rows, cols))}, nil
+	}
+	if rcond < 0 {
+		rcond = epsilon(a.dtype)
+	}
+	wide := rows < cols
+	if wide {
+		a = b.transpose(a)
+	}
+	f, err := b.factor(a, false)
+	if err != nil {
+		return nil, err
+	}
+	d, err := b.smallSVD(b.thinR(f.r, f.rank()))
+	if err != nil {
+		return nil, err
+	}
+	largest := b.window(d.s, []int64{0, 0}, grid.Grid{unit, unit})
+	kept := b.ew(fmt.Sprintf("a > b * %s", number(rcond)), boolType, d.s.grid, d.s, largest)
+	count := b.squeeze(b.reduce(b.cast(kept, int64Type), "sum", []int{0, 1}), []int{0, 1})
+	inverse := b.ew("where(a, 1 / where(a, b, 1), 0)", a.dtype, d.s.grid, kept, d.s)
+	if alpha != 0 {
+		inverse = b.ew(fmt.Sprintf("a / (a * a + %s)", number(alpha)), a.dtype, d.s.grid, d.s)
+	}
+	divided := func(c *Node) *Node { return b.ew("a * b", a.dtype, c.grid, c, inverse) }
+	squares := b.full(grid.Grid{rhs.grid[1]}, int64(0), a.dtype)
+	var x *Node
+	if wide { // A = V diag(s) (Q U)ᵀ
+		x, err = b.timesQ(f, b.product(d.u, divided(b.product(d.vt, rhs))))
+	} else {
+		var c *Node
+		if c, err = b.multiply(f, rhs, true); err != nil {
+			return nil, err
+		}
+		part := func(lo, n int64) *Node {
+			return b.window(c, []int64{lo, 0}, grid.Grid{{Len: n, Block: min(n, c.grid[0].Block)}, c.grid[1]})
+		}
+		if rows > cols {
+			squares = b.squeeze(b.reduce(b.unary("square(a)", part(cols, rows-cols)), "sum", []int{0}), []int{0})
+		}
+		x = b.product(b.transpose(d.vt), divided(b.product(b.transpose(d.u), part(0, cols))))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []*Node{x, squares, count, b.squeeze(d.s, []int{1})}, nil
+}
+
+// epsilon is the distance from 1 to the next number.
+func epsilon(dtype string) float64 {
+	if dtype == float32Type {
+		return 0x1p-23
+	}
+	return 0x1p-52
+}

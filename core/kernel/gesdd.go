@@ -1,0 +1,63 @@
+package kernel
+
+import (
+	"numpywren/core/tile"
+)
+
+func init() {
+	register(
+		&Kernel{Name: "gesdd", Out: gesddOut("gesdd", true), Run: gesddRun, InPlace: -1},
+		&Kernel{Name: "svals", Out: gesddOut("svals", false), Run: gesddRun, InPlace: -1},
+	)
+}
+
+// gesddOut is U, the singular values as a column, and Vᵀ; or the values alone.
+func gesddOut(name string, vectors bool) func(*Args) ([]Spec, error) {
+	return func(a *Args) ([]Spec, error) {
+		if err := checkMatrices(name, a, 1, 1); err != nil {
+			return nil, err
+		}
+		t := a.In[0]
+		if err := checkFloat(name, t); err != nil {
+			return nil, err
+		}
+		m, n := t.Shape[0], t.Shape[1]
+		k := min(m, n)
+		values := Spec{DType: t.DType, Shape: []int64{k, 1}}
+		if !vectors {
+			return []Spec{values}, nil
+		}
+		return []Spec{{DType: t.DType, Shape: []int64{m, k}}, values, {DType: t.DType, Shape: []int64{k, n}}}, nil
+	}
+}
+
+func gesddRun(a *Args, out []*tile.Tile, _ bool) error {
+	if out[0].DType == tile.Float32 {
+		return gesdd[float32](a.In[0], out)
+	}
+	return gesdd[float64](a.In[0], out)
+}
+
+// A = U diag(s) Vᵀ, the singular values in descending order.
+func gesdd[T float](in *tile.Tile, out []*tile.Tile) error {
+	m, n := int(in.Shape[0]), int(in.Shape[1])
+	if m == 0 || n == 0 {
+		return nil
+	}
+	x := append([]T(nil), tile.View[T](in)...)
+	for i, e := range x { // LAPACK may never end
+		if e-e != 0 {
+			return &Numerical{Kernel: "gesdd", Row: int64(i % m), Reason: "not finite, so that its SVD does not converge"}
+		}
+	}
+	converged := false
+	if len(out) == 1 {
+		converged = lapackGesdd(m, n, x, tile.View[T](out[0]), nil, nil)
+	} else {
+		converged = lapackGesdd(m, n, x, tile.View[T](out[1]), tile.View[T](out[0]), tile.View[T](out[2]))
+	}
+	if !converged {
+		return &Numerical{Kernel: "gesdd", Row: 0, Reason: "one whose SVD does not converge"}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+"""What factorisations give: their result tuples, and factors that are kept and used again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from ._array import BigMatrix
+    from ._executor import Executor
+
+
+class QRResult(NamedTuple):
+    """A = Q R."""
+
+    Q: BigMatrix
+    R: BigMatrix
+
+
+class SVDResult(NamedTuple):
+    """A = U diag(S) Vh."""
+
+    U: BigMatrix
+    S: BigMatrix
+    Vh: BigMatrix
+
+
+class LowRankResult(NamedTuple):
+    """A is about U diag(S) Vh; `error` is how far off, in the Frobenius norm."""
+
+    U: BigMatrix
+    S: BigMatrix
+    Vh: BigMatrix
+    error: BigMatrix
+
+
+class PCAResult(NamedTuple):
+    """The rows of `components` are the directions of the largest variances."""
+
+    components: BigMatrix
+    explained_variance: BigMatrix
+    mean: BigMatrix
+    scores: BigMatrix
+
+
+_PARTS = ("V", "T", "U", "W", "R")
+
+
+class QRFactors:
+    """A = Q R with Q as the reflections that make it, which take half of the time and memory of Q itself.
+
+    `R` is an array. `multiply` applies Q, of as many rows and columns as A has rows, and `multiply_transposed` its transpose.
+    `persist(name)` keeps the factors under a name, by which `linalg.open_qr(name)` finds them, in another process too.
+    """
+
+    __slots__ = ("_executor", "_parts")
+
+    def __init__(self, executor: Executor, parts: list[BigMatrix]) -> None:
+        self._executor, self._parts = executor, parts
+
+    @property
+    def R(self) -> BigMatrix:  # noqa: N802
+        """The upper triangle."""
+        return self._parts[4]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of A."""
+        return self._parts[0].shape
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of Q and R."""
+        return self.R.dtype
+
+    def multiply(self, C: Any) -> BigMatrix:
+        """Q C."""
+        return self._multiply(C, False)
+
+    def multiply_transposed(self, C: Any) -> BigMatrix:
+        """Qᵀ C."""
+        return self._multiply(C, True)
+
+    def _multiply(self, C: Any, trans: bool) -> BigMatrix:
+        ex = self._executor
+        return ex._apply("qr_multiply", [*self._parts[:4], ex._array(C)], trans=trans)
+
+    def persist(self, name: str | None = None) -> QRFactors:
+        """Computes the factors and keeps their tiles here, under `name` if one is given; gives the factors themselves."""
+        self._executor.persist(*self._parts)
+        if name is not None:
+            for part, array in zip(_PARTS, self._parts, strict=True):
+                array.persist(f"{name}.{part}")
+        return self
+
+    @classmethod
+    def open(cls, executor: Executor, name: str) -> QRFactors:
+        """The factors of that name."""
+        return cls(executor, [executor.open(f"{name}.{part}") for part in _PARTS])
+
+    def __repr__(self) -> str:
+        return f"<QR factors of a matrix of shape {self.shape}, {self.dtype}>"
