@@ -135,6 +135,25 @@ def test_numpys_names(ex, rng):
     np.testing.assert_allclose(x.numpy(), np.eye(20)[0], atol=1e-12)
 
 
+def test_numpys_raw_mode(ex):
+    with pytest.raises(NotImplementedError, match=r'use linalg\.qr\(A, mode="raw"\)'):
+        np.linalg.qr(ex.ones((4, 3)), "raw")
+
+
+def test_flops(ex):
+    """What explain counts is 8/3 n³ for Q and R, 4/3 n³ for R, 4 m n² for a tall Q and R."""
+    A, T = ex.zeros((8192, 8192)), ex.zeros((400_000, 128))
+
+    def counted(*arrays):
+        line = next(line for line in str(ex.explain(*arrays, blocks=1)).splitlines() if line.startswith("total "))
+        return float(line.split()[2])
+
+    assert counted(*ex.linalg.qr(A)) == pytest.approx(8 / 3 * 8.192**3, rel=0.01)
+    assert counted(ex.linalg.qr(A, mode="r")) == pytest.approx(4 / 3 * 8.192**3, rel=0.01)
+    assert counted(*ex.linalg.qr(T)) == pytest.approx(4 * 0.4 * 1.28**2 / 0.1, rel=0.05)
+    assert counted(ex.linalg.qr(T, mode="r")) == pytest.approx(2 * 0.4 * 1.28**2 / 0.1, rel=0.05)
+
+
 def test_qr_of_integers(ex):
     X = np.arange(12).reshape(4, 3)
     q, r = ex.compute(*ex.linalg.qr(X))

@@ -191,8 +191,10 @@ class Linalg:
         return LowRankResult(U, S, Vh, error)
 
     def pca(self, X: Any, k: SupportsIndex) -> PCAResult:
-        """The k directions in which the rows of X vary most, computed at once: of X without its mean, by its SVD if a side of it is at most 4096,
-        else by `svd_lowrank`."""
+        """The k directions in which the rows of X vary most, computed at once.
+
+        They are those of X without its mean, by its SVD if a side of it is at most 4096, else by `svd_lowrank`.
+        """
         ex, X = self._executor, self._executor._array(X)
         if X.ndim != 2:
             raise np.linalg.LinAlgError(f"{X.ndim}-dimensional array given. Array must be two-dimensional")

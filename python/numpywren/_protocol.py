@@ -338,9 +338,7 @@ def _solve(ex: Executor, a: Any, b: Any) -> BigMatrix:
 @_implements(np.linalg.qr)
 def _qr(ex: Executor, a: Any, mode: str = "reduced") -> Any:
     if mode == "raw":
-        raise NotImplementedError(
-            'mode="raw" of numpy.linalg.qr: linalg.qr(A, mode="raw") of the executor gives factors of its own'
-        )
+        raise NotImplementedError('mode="raw" of numpy.linalg.qr: use linalg.qr(A, mode="raw") of the executor')
     return ex.linalg.qr(a, mode)
 
 
