@@ -70,6 +70,41 @@ def test_trees(ex, rng, shape):
     np.testing.assert_allclose(F.multiply_transposed(C).numpy()[: shape[1]], q.T @ C, atol=1e-12)
 
 
+@npywren.lambdapack
+def by_trees(A, C):
+    V, T, U, W, R = tsqr(A)  # noqa: F821
+    Q = tsqr_generate(V, T, U, W, C)  # noqa: F821
+    return Q, R
+
+
+@npywren.lambdapack
+def by_tiles(A, C, domain=8):
+    V, T, U, W, R = qr(A, domain=domain)  # noqa: F821
+    Q = qr_generate(V, T, U, W, C, domain=domain)  # noqa: F821
+    return Q, R
+
+
+@pytest.mark.parametrize("block", [(2500, 1100), (1200, 1100)])
+def test_tiles_of_several_chunks(ex, rng, block):
+    """Tiles that kernels cut into chunks of rows, with more columns than a chunk has rows otherwise."""
+    X = rng.standard_normal((2500, 1100))
+    A, C = ex.matrix_init(X, block_shape=block), ex.matrix_init(np.eye(1100), block_shape=(1100, 1100))
+    check_qr(X, *ex.compute(*by_trees(A, C)))
+
+
+@pytest.mark.parametrize("domain", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(100, 100), (75, 40), (52, 90)])
+def test_domains(ex, rng, shape, domain):
+    """Trees of every depth."""
+    X = rng.standard_normal(shape)
+    k = min(shape)
+    A = ex.matrix_init(X, block_shape=(8, 8))
+    C = ex.matrix_init(np.eye(shape[0], k), block_shape=(8, 8))
+    Q, R = ex.compute(*by_tiles(A, C, domain=domain))
+    check_qr(X, Q, R[:k])
+    assert not R[k:].any()
+
+
 def hard(name, rng, dtype):
     X = rng.standard_normal((60, 30))
     tiny = np.finfo(dtype).tiny
@@ -133,6 +168,25 @@ def test_numpys_names(ex, rng):
     np.testing.assert_array_equal(xp.linalg.svd(A, full_matrices=False).S.numpy(), s.numpy())
     x = np.linalg.lstsq(A, X[:, 0], rcond=None)[0]
     np.testing.assert_allclose(x.numpy(), np.eye(20)[0], atol=1e-12)
+
+
+def test_numpys_raw_mode(ex):
+    with pytest.raises(NotImplementedError, match=r'use linalg\.qr\(A, mode="raw"\)'):
+        np.linalg.qr(ex.ones((4, 3)), "raw")
+
+
+def test_flops(ex):
+    """What explain counts is 8/3 n³ for Q and R, 4/3 n³ for R, 4 m n² for a tall Q and R."""
+    A, T = ex.zeros((8192, 8192)), ex.zeros((400_000, 128))
+
+    def counted(*arrays):
+        line = next(line for line in str(ex.explain(*arrays, blocks=1)).splitlines() if line.startswith("total "))
+        return float(line.split()[2])
+
+    assert counted(*ex.linalg.qr(A)) == pytest.approx(8 / 3 * 8.192**3, rel=0.01)
+    assert counted(ex.linalg.qr(A, mode="r")) == pytest.approx(4 / 3 * 8.192**3, rel=0.01)
+    assert counted(*ex.linalg.qr(T)) == pytest.approx(4 * 0.4 * 1.28**2 / 0.1, rel=0.05)
+    assert counted(ex.linalg.qr(T, mode="r")) == pytest.approx(2 * 0.4 * 1.28**2 / 0.1, rel=0.05)
 
 
 def test_qr_of_integers(ex):
@@ -265,12 +319,15 @@ def test_pca(ex, rng):
 
 def test_the_same_bits_with_any_number_of_workers(rng):
     found = []
-    X, Y = rng.standard_normal((300, 200)), rng.standard_normal((3000, 40))
+    X, Y, Z = (rng.standard_normal(shape) for shape in [(300, 200), (3000, 40), (1100, 1100)])
     for workers in (1, 2):
         with npywren.local_executor(workers=workers, memory_limit="256MiB", progress=False) as ex:
             A = ex.matrix_init(X, block_shape=(32, 32))
             B = ex.matrix_init(Y, block_shape=(128, 40))
-            found.append(ex.compute(*ex.linalg.qr(A), *ex.linalg.qr(B), *ex.linalg.svd(B, full_matrices=False)))
+            C = ex.matrix_init(Z, block_shape=(550, 550))  # of tiles whose pieces idle workers compute
+            found.append(
+                ex.compute(*ex.linalg.qr(A), *ex.linalg.qr(B), *ex.linalg.svd(B, full_matrices=False), *ex.linalg.qr(C))
+            )
     for one, two in zip(*found, strict=True):
         np.testing.assert_array_equal(one, two)
 

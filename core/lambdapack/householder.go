@@ -140,7 +140,7 @@ func svalsFlops(_ *Call, in, _ [][]int64) float64 {
 func geqrtFlops(_ *Call, in, _ [][]int64) float64 {
 	m, n := float64(in[0][0]), float64(in[0][1])
 	k := min(m, n)
-	return 2*m*n*k - (m+n)*k*k + 2*k*k*k/3
+	return 4*m*n*k - 2*(m+n)*k*k + 4*k*k*k/3
 }
 
 func gemqrtFlops(_ *Call, in, _ [][]int64) float64 {

@@ -358,9 +358,7 @@ def _slogdet(ex: Executor, a: Any) -> tuple[BigMatrix, BigMatrix]:
 @_implements(np.linalg.qr)
 def _qr(ex: Executor, a: Any, mode: str = "reduced") -> Any:
     if mode == "raw":
-        raise NotImplementedError(
-            'mode="raw" of numpy.linalg.qr: linalg.qr(A, mode="raw") of the executor gives factors of its own'
-        )
+        raise NotImplementedError('mode="raw" of numpy.linalg.qr: use linalg.qr(A, mode="raw") of the executor')
     return ex.linalg.qr(a, mode)
 
 
