@@ -441,3 +441,13 @@ def test_condition_numbers(ex):
         np.testing.assert_allclose(ex.linalg.cond(a, p).item(), np.linalg.cond(A, p), rtol=1e-9)
     with pytest.raises(NotImplementedError, match="singular values"):
         ex.linalg.cond(a, 2)
+
+
+def test_tiles_that_were_never_written(ex, spd):
+    """A triangular factor has tiles that do not exist, and stand for zeros."""
+    A, b = spd(64), normal(64, 2)
+    L = ex.linalg.cholesky(ex.matrix_init(A, block_shape=(16, 16))).persist()
+    for lazy, M in ((L, np.linalg.cholesky(A)), (L.T, np.linalg.cholesky(A).T)):
+        assert solve_residual(M, ex.linalg.solve(lazy, b).numpy(), b) <= THRESHOLD
+        np.testing.assert_allclose(ex.linalg.inv(lazy).numpy(), np.linalg.inv(M), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(ex.linalg.slogdet(lazy).logabsdet.item(), np.linalg.slogdet(M)[1], rtol=1e-12)
