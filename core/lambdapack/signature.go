@@ -27,7 +27,8 @@ type Signature struct {
 	Reducer bool
 	Attrs   []AttrSpec
 
-	results int // tiles that a call makes, unless Shapes says so; 0: one
+	results int  // tiles that a call makes, unless Shapes says so; 0: one
+	copies  bool // it works on a copy of its operands
 	rule    *gufunc
 	shape   func(s *shaper, c *Call, in [][]extent) [][]extent
 	dtype   func(c *Call, in []string) []string
