@@ -68,7 +68,8 @@ func elect[T float](a *Args, out []*tile.Tile) {
 	}
 }
 
-// pivotRows are the pivots, in their order, that partial pivoting finds among some rows of a tile.
+// pivotRows are the pivots, in their order, that partial pivoting finds among some rows of a tile. It factors a copy of them, which
+// the task has reserved memory for (the signature says that it copies).
 func pivotRows[T float](a *Args, t *tile.Tile, rows []int) []int {
 	m, n, height := len(rows), int(t.Shape[1]), int(t.Shape[0])
 	if m == 0 || n == 0 {

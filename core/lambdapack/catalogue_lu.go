@@ -3,8 +3,8 @@ package lambdapack
 // The kernels of LU factorisations.
 var luKernels = []Signature{
 	{Name: "lu", Params: "t a", InPlace: 0, outs: 2, shape: luShape, dtype: luDType, flopsAt: luFlops, Attrs: []AttrSpec{{"strict", int64(0), nil}}},
-	{Name: "elect", Params: "t a a a", InPlace: -1, outs: 2, shape: electShape, dtype: luDType, flops: panelFlops},
-	{Name: "seat", Params: "t t a", InPlace: -1, shape: seatShape, dtype: fixedDType("int64"), flops: panelFlops},
+	{Name: "elect", Params: "t a a a", InPlace: -1, outs: 2, copies: true, shape: electShape, dtype: luDType, flops: panelFlops},
+	{Name: "seat", Params: "t t a", InPlace: -1, copies: true, shape: seatShape, dtype: fixedDType("int64"), flops: panelFlops},
 	{Name: "luplain", Shapes: "(m,n)->(m,n)", InPlace: 0, Attrs: []AttrSpec{{"strict", int64(0), nil}}, flops: panelFlops},
 	{Name: "exchange", Params: "t t t a a", InPlace: 0, shape: exchangeShape, dtype: firstDType, flops: noFlops, Attrs: []AttrSpec{{"inverse", int64(0), nil}}},
 	{Name: "relabel", Params: "t t a", InPlace: 0, shape: firstShape, flops: noFlops, Attrs: []AttrSpec{{"inverse", int64(0), nil}}},

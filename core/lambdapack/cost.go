@@ -224,6 +224,9 @@ func (s *estimate) hold(e Expr) (value, peak int64) {
 			peak = max(peak, operands+most)
 			operands += n
 		}
+		if e.Sig.copies {
+			return value, max(peak, 2*operands+value)
+		}
 		return value, max(peak, operands+value)
 	}
 	return 0, 0

@@ -255,6 +255,18 @@ func inputsOf(t *testing.T, def *Def, side, unit int64) (inputs []Input, scalars
 	return inputs, scalars
 }
 
+// TestPeakOfTournament: a group of an election is there twice, and what it elects.
+func TestPeakOfTournament(t *testing.T) {
+	p := bindShipped(t, "lu_factor_tournament", named("A", "A", 2048, 64))
+	for task := range p.Tasks() {
+		if st := p.Statements[task.Stmt]; st.Label == "elect" {
+			require.Equal(t, int64(2*16*64*64*8+64*64*8+64*8), p.Cost(task).PeakBytes)
+			return
+		}
+	}
+	t.Fatal("nothing is elected")
+}
+
 // TestShippedPrograms binds every program for one and for several tiles, and with sides that no tile divides.
 func TestShippedPrograms(t *testing.T) {
 	for _, f := range shipped(t) {

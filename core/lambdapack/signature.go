@@ -27,11 +27,12 @@ type Signature struct {
 	Reducer bool
 	Attrs   []AttrSpec
 
-	rule  *gufunc
-	outs  int // how many results, when there is no rule; 0: one
-	shape func(s *shaper, c *Call, in [][]extent) [][]extent
-	dtype func(c *Call, in []string) []string
-	flops func(c *Call, in, out [][]int64) float64
+	rule   *gufunc
+	outs   int // how many results, when there is no rule; 0: one
+	shape  func(s *shaper, c *Call, in [][]extent) [][]extent
+	dtype  func(c *Call, in []string) []string
+	flops  func(c *Call, in, out [][]int64) float64
+	copies bool // it works on a copy of its operands
 
 	flopsAt func(c *Call, in [][]int64, x []int64) float64 // instead, where the shapes alone do not tell
 }
