@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -82,11 +83,10 @@ const identity = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>1
 func TestPatience(t *testing.T) {
 	alone(t)
 	keys(t)
-	var hang func(int) bool // whether the request of this number gets no answer
-	asked := 0
+	var answered atomic.Int64 // the number of the first request that gets an answer; 0: none does
+	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked++
-		if hang(asked) {
+		if n, first := asked.Add(1), answered.Load(); first == 0 || n < first {
 			_, _ = io.Copy(io.Discard, r.Body) // only then does the server see that the client goes
 			<-r.Context().Done()
 			return
@@ -96,17 +96,15 @@ func TestPatience(t *testing.T) {
 	defer server.Close()
 	retried := 0
 	o := Options{Region: "eu-west-1", Patience: 50 * time.Millisecond, Retried: func() { retried++ }}
-	hang = func(int) bool { return true }
 	err := ask(t, o, server.URL)
 	require.ErrorContains(t, err, server.URL+" cannot be reached (no answer within 50ms)")
 	require.ErrorIs(t, err, syscall.ETIMEDOUT)
-	require.Equal(t, firstAttempts, asked)
+	require.EqualValues(t, firstAttempts, asked.Load())
 	require.Equal(t, firstAttempts-1, retried)
 
-	asked = 0
-	hang = func(n int) bool { return n == 1 }
+	answered.Store(asked.Load() + 2)
 	require.NoError(t, ask(t, o, server.URL))
-	require.Equal(t, 2, asked)
+	require.Equal(t, answered.Load(), asked.Load())
 }
 
 // TestAttempts: an endpoint that has answered once, if only with a failure, is asked as often as the options say.

@@ -310,8 +310,8 @@ func TestSummon(t *testing.T) {
 
 // TestAdjust: workers for what waits, beside those that are heard of; one that was launched is not counted twice, nor not at all.
 func TestAdjust(t *testing.T) {
-	launched := 0
-	c := &Crew{Launch: func(context.Context) error { launched++; return nil }, Max: 3, Slots: 1}
+	var launched atomic.Int64
+	c := &Crew{Launch: func(context.Context) error { launched.Add(1); return nil }, Max: 3, Slots: 1}
 	adjust := func(ages ...time.Duration) {
 		l := &Look{Queue: queue.Count{Visible: 100}}
 		for k, age := range ages {
@@ -320,18 +320,18 @@ func TestAdjust(t *testing.T) {
 		require.NoError(t, c.Adjust(context.Background(), l, l))
 	}
 	adjust()
-	require.Equal(t, 3, launched, "up to the bound")
+	require.EqualValues(t, 3, launched.Load(), "up to the bound")
 	adjust(time.Second, 2*time.Second)
-	require.Equal(t, 3, launched, "two were heard of, the third is on its way")
+	require.EqualValues(t, 3, launched.Load(), "two were heard of, the third is on its way")
 	for k := range c.launched {
 		c.launched[k] = time.Now().Add(-2 * starting)
 	}
 	adjust(2*starting, starting-time.Second, time.Second)
-	require.Equal(t, 3, launched, "all were heard of, whenever they began")
+	require.EqualValues(t, 3, launched.Load(), "all were heard of, whenever they began")
 	adjust(2*starting, starting-time.Second)
-	require.Equal(t, 4, launched, "one left")
+	require.EqualValues(t, 4, launched.Load(), "one left")
 	adjust(2*starting, 2*starting)
-	require.Equal(t, 4, launched, "its successor is on its way")
+	require.EqualValues(t, 4, launched.Load(), "its successor is on its way")
 }
 
 func TestOrdersOfCalls(t *testing.T) {

@@ -39,8 +39,9 @@ type held struct {
 	i matrix.Index
 }
 
-// saving is a tile that is being written behind the chain.
+// saving is a tile that is being written behind the chain, whose next task is the only one that reads it.
 type saving struct {
+	held
 	done chan struct{}
 	err  error
 }
@@ -161,6 +162,7 @@ func (s *slot) compute(ctx context.Context, t lambdapack.Task) error {
 		return err
 	}
 	s.forget() // what was in memory for this task alone
+	s.cool()
 	s.fresh = s.fresh[:0]
 	for x := range s.run.plan.Writes(t) {
 		s.fresh = append(s.fresh, x)
@@ -200,7 +202,7 @@ func (s *slot) write(ctx context.Context, a scheduler.Action) error {
 
 // save writes a tile behind the computation.
 func (w *Worker) save(ctx context.Context, h held) *saving {
-	v := &saving{done: make(chan struct{})}
+	v := &saving{held: h, done: make(chan struct{})}
 	w.background.Go(func() {
 		defer close(v.done)
 		defer runtime.Recovered(&v.err)
@@ -226,8 +228,26 @@ func (s *slot) flush(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+	s.cool()
 	s.behind = s.behind[:0]
 	return failed
+}
+
+// cool lets go of the tiles behind the chain that are written: their only reader was in it, and is done.
+func (s *slot) cool() {
+	rest := s.behind[:0]
+	for _, v := range s.behind {
+		select {
+		case <-v.done:
+			if v.err == nil {
+				s.worker.space.Cool(v.m, v.i)
+				continue
+			}
+		default:
+		}
+		rest = append(rest, v)
+	}
+	s.behind = rest
 }
 
 // family is how many children of a task are seen to at once: each waits for the store, some of them for the queue.

@@ -115,6 +115,16 @@ func (s *Space) evict(e *entry) {
 	}
 }
 
+// Cool lets go of the memory of a tile that nobody here is going to read, if the store has it and nobody holds it: memory that is used
+// again is cheaper than new.
+func (s *Space) Cool(m *BigMatrix, i Index) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := m.tiles[i]; e != nil && e.t != nil && e.pins == 0 && e.moving == nil && e.stored && !e.dirty && !e.busy {
+		s.evict(e)
+	}
+}
+
 // writeOut writes a dirty entry to its store. The lock is held on entry and on return, not in between; the entry is busy
 // meanwhile, so that nobody evicts or takes it. It keeps its place among the idle ones: once written, it is the next to go.
 func (s *Space) writeOut(ctx context.Context, e *entry) error {

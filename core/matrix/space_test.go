@@ -252,3 +252,27 @@ func TestReserveInOrder(t *testing.T) {
 	s.Unreserve(80)
 	require.NoError(t, <-small)
 }
+
+// TestCool: a tile that is written leaves memory and is read from the store; one that is not, or that somebody holds, stays.
+func TestCool(t *testing.T) {
+	s, m := NewSpace(1<<20, 1), newMatrix(t, "m", 4, blob.NewMemory())
+	defer s.Close()
+	m.Complete = true
+	ctx := context.Background()
+	require.NoError(t, s.Reserve(ctx, 2*tileBytes))
+	defer s.Unreserve(2 * tileBytes)
+	put(t, s, m, 1, Kept)
+	s.Cool(m, Index{1})
+	_, ok := s.TryPin(m, Index{1})
+	require.True(t, ok, "it is nowhere else")
+	require.NoError(t, s.Save(ctx, m, Index{1}))
+	s.Cool(m, Index{1})
+	s.Unpin(m, Index{1})
+	_, ok = s.TryPin(m, Index{1})
+	require.True(t, ok, "it was held")
+	s.Unpin(m, Index{1})
+	s.Cool(m, Index{1})
+	_, ok = s.TryPin(m, Index{1})
+	require.False(t, ok)
+	requireTile(t, s, m, 1)
+}

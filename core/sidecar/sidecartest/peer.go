@@ -102,7 +102,8 @@ func answer(word string, body []byte) {
 		select {}
 	case "wait":
 		path := string(body)
-		_ = os.WriteFile(path+".pid", fmt.Appendf(nil, "%d", os.Getpid()), 0o600)
+		_ = os.WriteFile(path+".new", fmt.Appendf(nil, "%d", os.Getpid()), 0o600) // the file is there with all that is in it, or not at all
+		_ = os.Rename(path+".new", path+".pid")
 		for {
 			if _, err := os.Stat(path); err == nil {
 				break
