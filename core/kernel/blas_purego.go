@@ -57,8 +57,8 @@ func blasSyrk[T float](n, k int, alpha T, a []T, lda int, beta T, c []T, ldc int
 // triangle says how trsm is to use its triangle.
 type triangle struct{ left, lower, trans, unit bool }
 
-// B = X, with op(T) X = B when t.left, else X op(T) = B; B is m×n.
-func blasTrsm[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int) {
+// transposed is the triangle as BLAS by rows sees it, to which our columns are rows.
+func (t triangle) transposed() (blas.Side, blas.Uplo, blas.Diag) {
 	side, uplo, diag := blas.Left, blas.Lower, blas.NonUnit
 	if t.left {
 		side = blas.Right
@@ -69,6 +69,12 @@ func blasTrsm[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int) {
 	if t.unit {
 		diag = blas.Unit
 	}
+	return side, uplo, diag
+}
+
+// B = X, with op(T) X = B when t.left, else X op(T) = B; B is m×n.
+func blasTrsm[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int) {
+	side, uplo, diag := t.transposed()
 	switch a := any(a).(type) {
 	case []float64:
 		impl.Dtrsm(side, uplo, transOf(t.trans), diag, n, m, 1, a, lda, any(b).([]float64), ldb)
@@ -79,16 +85,7 @@ func blasTrsm[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int) {
 
 // B = op(T) B when t.left, else B op(T); B is m×n.
 func blasTrmm[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int) {
-	side, uplo, diag := blas.Left, blas.Lower, blas.NonUnit
-	if t.left {
-		side = blas.Right
-	}
-	if t.lower {
-		uplo = blas.Upper
-	}
-	if t.unit {
-		diag = blas.Unit
-	}
+	side, uplo, diag := t.transposed()
 	switch a := any(a).(type) {
 	case []float64:
 		impl.Dtrmm(side, uplo, transOf(t.trans), diag, n, m, 1, a, lda, any(b).([]float64), ldb)
