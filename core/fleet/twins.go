@@ -19,11 +19,13 @@ type twins struct {
 
 // take notes that a message is in hand, and gives its lease. If it is in hand already, its twin waits for what becomes of it:
 // nil. But when the first has taken too long, the second is to be run, here as well as by another worker. A message of a task that
-// was acknowledged here is over: what there was to do about it is done, and it would be a walk through its chain to find that out.
+// was acknowledged here is over: what there was to do about it is done, and it would be a walk through its chain to find that out. That
+// is said of first deliveries alone. Who had an earlier one may have claimed a child after our walk, and died before it was sent: then
+// this is the message that has the duty.
 func (w *Worker) take(o order, d queue.Delivery) (l *lease, over bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.fulfilled.has(o) {
+	if d.Attempt == 1 && w.fulfilled.has(o) {
 		return nil, true
 	}
 	l = w.leases.hold(d.Receipt)
@@ -57,7 +59,7 @@ func (w *Worker) untake(ctx context.Context, o order, l *lease, acked bool) {
 		if w.dead.Load() {
 			continue
 		}
-		if acked {
+		if acked && (d.Attempt == 1 || o.call != "") { // of later ones take says why
 			w.drop(ctx, d)
 		} else {
 			w.giveBack(ctx, d, 0)
