@@ -7,8 +7,16 @@ import (
 	"numpywren/core/grid"
 )
 
-// svdMost is the longest shorter side of a matrix whose SVD is computed: its R is one tile, and one task's work.
-const svdMost = 4096
+// What is decomposed how. A matrix with a shorter side of oneTaskSVD elements at most is one task's, LAPACK's gesdd; a larger one becomes
+// a band, whose tiles have bandSide rows and columns. Divide and conquer is one task, which holds some matrices of the shorter side's
+// length: svdMost is its longest. Values alone take a task that holds the band only.
+const (
+	oneTaskSVD    = 768
+	bandSide      = 512
+	bandWidth     = 64
+	svdMost       = 16384
+	svdValuesMost = 65536
+)
 
 // decomposed is A = U diag(s) Vᵀ, with s as a column.
 type decomposed struct{ u, s, vt *Node }
@@ -101,12 +109,19 @@ func applySVD(b *builder, args []Operand, p *params) ([]*Node, error) {
 
 // values is the singular values of a matrix that is not wide.
 func (b *builder) values(x *Node) (*Node, error) {
-	if !isOneTask(x) {
+	if rows, cols := x.grid[0].Len, x.grid[1].Len; rows > cols && !isOneTask(x) {
 		r, err := b.onlyR(x)
 		if err != nil {
 			return nil, err
 		}
 		x = r
+	}
+	if x.grid[1].Len > oneTaskSVD {
+		s, err := b.bandValues(x)
+		if err != nil {
+			return nil, err
+		}
+		return b.squeeze(s, []int{1}), nil
 	}
 	out, err := b.callAll("small_svdvals", b.oneTile(x))
 	if err != nil {
