@@ -50,16 +50,28 @@ func (b *builder) checkSVD(x *Node, instead string) error {
 // isOneTask says whether a matrix is so small that its SVD begins without a QR factorisation of ours.
 func isOneTask(x *Node) bool { return x.grid.NumTiles() == 1 && x.grid[0].Len <= 2*x.grid[1].Len }
 
+// squareSVD decomposes a square matrix.
+func (b *builder) squareSVD(x *Node) (decomposed, error) {
+	if x.grid[0].Len > oneTaskSVD {
+		return b.bandSVD(x)
+	}
+	return b.smallSVD(x)
+}
+
 // svd decomposes a matrix with at least as many rows as columns: A = Q R, R = U' diag(s) Vᵀ, U = Q U'.
 func (b *builder) svd(x *Node) (decomposed, error) {
-	if isOneTask(x) {
+	rows, cols := x.grid[0].Len, x.grid[1].Len
+	switch {
+	case rows == cols:
+		return b.squareSVD(x)
+	case cols <= oneTaskSVD && isOneTask(x):
 		return b.smallSVD(x)
 	}
 	f, err := b.factor(x, false)
 	if err != nil {
 		return decomposed{}, err
 	}
-	d, err := b.smallSVD(b.thinR(f.r, f.rank()))
+	d, err := b.squareSVD(b.thinR(f.r, f.rank()))
 	if err == nil {
 		d.u, err = b.timesQ(f, d.u)
 	}
@@ -109,7 +121,7 @@ func applySVD(b *builder, args []Operand, p *params) ([]*Node, error) {
 
 // values is the singular values of a matrix that is not wide.
 func (b *builder) values(x *Node) (*Node, error) {
-	if rows, cols := x.grid[0].Len, x.grid[1].Len; rows > cols && !isOneTask(x) {
+	if rows, cols := x.grid[0].Len, x.grid[1].Len; rows > cols && !(cols <= oneTaskSVD && isOneTask(x)) {
 		r, err := b.onlyR(x)
 		if err != nil {
 			return nil, err
@@ -201,7 +213,7 @@ func (b *builder) leastSquares(a, rhs *Node, rcond, alpha float64) ([]*Node, err
 	if err != nil {
 		return nil, err
 	}
-	d, err := b.smallSVD(b.thinR(f.r, f.rank()))
+	d, err := b.squareSVD(b.thinR(f.r, f.rank()))
 	if err != nil {
 		return nil, err
 	}

@@ -54,3 +54,39 @@ func (b *builder) bandValues(x *Node) (*Node, error) {
 	}
 	return b.unscaled(out[0], f), nil
 }
+
+// bandSVD decomposes a square matrix: A = Q B Pᵀ, B = Q' D P'ᵀ, D = U' diag(s) V'ᵀ, U = Q Q' U', V = P P' V'.
+func (b *builder) bandSVD(x *Node) (decomposed, error) {
+	f, err := b.toBand(x)
+	if err != nil {
+		return decomposed{}, err
+	}
+	chase, err := b.callAll("svd_chase", f.b)
+	if err != nil {
+		return decomposed{}, err
+	}
+	middle, err := b.callAll("svd_bidiagonal", chase[0])
+	if err != nil {
+		return decomposed{}, err
+	}
+	u, err := b.back(f.v, f.t, chase[1], chase[2], middle[0])
+	if err != nil {
+		return decomposed{}, err
+	}
+	v, err := b.back(f.w, f.z, chase[3], chase[4], b.transpose(middle[2]))
+	if err != nil {
+		return decomposed{}, err
+	}
+	return decomposed{u, b.unscaled(middle[1], f), b.transpose(v)}, nil
+}
+
+// back multiplies by the reflections of the chase, and then by those of the panels.
+func (b *builder) back(v, t, w, f, c *Node) (*Node, error) {
+	rows, n := v.grid[0].Len, c.grid[1].Len
+	c = b.rechunk(c, grid.Grid{{Len: rows, Block: rows}, {Len: n, Block: min(n, bandSide)}})
+	out, err := b.callAll("svd_back", v, t, w, f, c)
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
