@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import singular
 
 THREADS = 2
 BLOCK = 1024  # Dask's chunks: the best of 512, 1024, 2048 and 4096 on the development machine
@@ -275,6 +276,9 @@ def _(clock: Clock, n: int) -> None:
     np.linalg.svd(general(600, 128), full_matrices=False)
     with clock:
         np.linalg.svd(A, full_matrices=False)
+
+
+singular.register(job, executor, square)
 
 
 @job("nearest neighbour", "numpywren")
