@@ -219,9 +219,14 @@ func inputsOf(t *testing.T, def *Def, side, unit int64) (inputs []Input, scalars
 		case q.Name == "domain" || q.Name == "fan":
 			scalars[q.Name] = 1 + unit
 			continue
+		case q.Name == "band" || q.Name == "sweeps":
+			scalars[q.Name] = 64
+			continue
 		case q.Scalar:
 			scalars[q.Name] = unit
 			continue
+		case strings.HasPrefix(def.Name, "svd_"):
+			g = svdInput(def.Name, q.Name, side)
 		case q.Name == "P" && strings.HasPrefix(def.Name, "lu_"): // the exchanges
 			exchanges := grid.Grid{g[0], {Len: 2, Block: 2}}
 			inputs = append(inputs, Input{Name: q.Name, Grid: exchanges, DType: "int64"})
@@ -255,6 +260,18 @@ func inputsOf(t *testing.T, def *Def, side, unit int64) (inputs []Input, scalars
 	return inputs, scalars
 }
 
+// svdInput is the grid of an operand of the SVD's programs: of two diagonals; of reflections, as columns of the whole height.
+func svdInput(program, name string, side int64) grid.Grid {
+	whole := grid.Axis{Len: side, Block: max(side, 1)}
+	switch {
+	case name == "D" && program == "svd_bidiagonal":
+		return grid.Grid{whole, {Len: 2, Block: 2}}
+	case program == "svd_back" && name != "T":
+		return grid.Grid{whole, {Len: side, Block: min(side, 64)}}
+	}
+	return square(side, 64)
+}
+
 // TestPeakOfTournament: a group of an election is there twice, and what it elects.
 func TestPeakOfTournament(t *testing.T) {
 	p := bindShipped(t, "lu_factor_tournament", named("A", "A", 2048, 64))
@@ -273,7 +290,7 @@ func TestShippedPrograms(t *testing.T) {
 		for _, def := range f.Defs {
 			require.NotEmpty(t, def.Doc, def.Name)
 			for _, side := range []int64{0, 1, 64, 65, 200} {
-				if side == 0 && (strings.Contains(def.Name, "qr") || strings.HasPrefix(def.Name, "small_") || def.Name == "lu_det") {
+				if side == 0 && (strings.Contains(def.Name, "qr") || strings.HasPrefix(def.Name, "small_") || strings.HasPrefix(def.Name, "svd_") || def.Name == "lu_det") {
 					continue // nothing is factored
 				}
 				for unit := range int64(2) {
