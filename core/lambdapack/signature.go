@@ -74,7 +74,7 @@ var Builtin = newRegistry()
 
 func newRegistry() *registry {
 	r := &registry{sigs: map[string]*Signature{}}
-	for _, s := range slices.Concat(lapackKernels, luKernels, qrKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
+	for _, s := range slices.Concat(lapackKernels, luKernels, qrKernels, eighKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
 		if err := r.Register(s); err != nil {
 			panic(err)
 		}
