@@ -434,15 +434,6 @@ def test_products_of_several(ex):
         ex.linalg.multi_dot([np.ones((2, 3)), np.ones((4, 2))])
 
 
-def test_condition_numbers(ex):
-    A = normal(40, 40)
-    a = ex.matrix_init(A, block_shape=(16, 16))
-    for p in (1, -1, np.inf, -np.inf, "fro"):
-        np.testing.assert_allclose(ex.linalg.cond(a, p).item(), np.linalg.cond(A, p), rtol=1e-9)
-    with pytest.raises(NotImplementedError, match="singular values"):
-        ex.linalg.cond(a, 2)
-
-
 def test_tiles_that_were_never_written(ex, spd):
     """A triangular factor has tiles that do not exist, and stand for zeros."""
     A, b = spd(64), normal(64, 2)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 import numpy as np
 import numpy.typing as npt
 
-from . import _operand, _products
+from . import _matfuncs, _operand, _products, _spectral
 from ._factors import LU, Cholesky, SlogdetResult, open_factor, transposition
 from ._functions import Block
+from ._matfuncs import PolarResult
 from ._orthogonal import LowRankResult, PCAResult, QRFactors, QRResult, SVDResult
 from ._refine import Certificate, certified, refined
 
@@ -31,16 +32,25 @@ class Linalg:
     def norm(
         self, x: Any, ord: float | str | None = None, axis: _operand.Axis = None, keepdims: bool | None = None
     ) -> BigMatrix:
-        """The Frobenius norm, or that of `ord`: 1, -1, inf, -inf, and for vectors 0, 2 or any other.
+        """The Frobenius norm, or that of `ord`: 1, -1, inf, -inf, "fro"; for one matrix also 2, -2 and "nuc", by its singular
+        values, and for vectors any number.
 
         With an axis the norms of the vectors along it, with two those of the matrices; the axis is kept with length 1,
-        so that `norm(X, axis=1)` is a column. `keepdims=False` drops it.
+        so that `norm(X, axis=1)` is a column. `keepdims=False` drops it. Frobenius and 2-norms neither overflow nor underflow
+        unless the result does.
         """
-        if isinstance(ord, np.generic):
-            ord = ord.item()
-        if ord is not None and not isinstance(ord, int | float | str):
-            raise TypeError(f"ord is {ord!r}: a number or a name was expected")
-        return self._executor._reduce("norm", x, axis, keepdims, ord=ord)
+        return self._executor._reduce("norm", x, axis, keepdims, ord=_order(ord))
+
+    def matrix_norm(self, x: Any, ord: float | str | None = "fro", keepdims: bool = False) -> BigMatrix:
+        """The norm of a matrix, as `norm(x, ord)`; of a stack of them with `ord` "fro", 1, -1, inf or -inf."""
+        return self._executor._reduce("norm", x, (-2, -1), bool(keepdims), ord=_order(ord))
+
+    def vector_norm(
+        self, x: Any, ord: float = 2, axis: _operand.Axis = None, keepdims: bool | None = None
+    ) -> BigMatrix:
+        """The norm of vectors along an axis, which is kept with length 1 unless `keepdims=False`; along several, or without one,
+        the elements are taken as one vector. `ord` is any number: 0 counts what is not zero, inf and -inf are extremes."""
+        return self._executor._reduce("vector_norm", x, axis, keepdims, ord=_order(ord))
 
     def cholesky(self, A: Any) -> BigMatrix:
         """The lower triangular L with L Lᵀ = A. Only A's lower triangle is read.
@@ -136,10 +146,46 @@ class Linalg:
         """The factorisation that was kept under a name; KeyError if there is none."""
         return open_factor(self._executor, name)
 
-    def cond(self, A: Any, p: float | str = 1) -> BigMatrix:
-        """The condition number ‖A‖ ‖A⁻¹‖ in the norm p: 1, -1, inf, -inf or "fro". It computes the inverse:
-        `lu_factor(A).rcond()` estimates it with less work."""
-        return self.norm(A, p) * self.norm(self.inv(A), p)
+    def cond(self, A: Any, p: float | str | None = None) -> BigMatrix:
+        """The condition number: with p None or 2 the largest singular value over the least, of a matrix of any shape, with -2 the
+        reciprocal of that; with 1, -1, inf, -inf, "fro" and "nuc" ‖A‖ ‖A⁻¹‖ of a square one, computed at once. It is inf for a
+        singular matrix. `lu_factor(A).rcond()` estimates it with less work."""
+        return _spectral.cond(self._executor, self._executor._array(A), _order(p, "p"))
+
+    def pinv(self, A: Any, rcond: float | None = None, hermitian: bool = False, *, rtol: float | None = None) -> BigMatrix:
+        """The pseudo-inverse, by the SVD.
+
+        Args:
+            A: a matrix of any shape.
+            rcond: singular values up to this times the largest count as zero; by default the machine's precision times the longer
+                side of A. `rtol` is its other name.
+            hermitian: A is symmetric, and only its lower triangle is read.
+        """
+        return _spectral.pinv(self._executor, self._executor._array(A), rcond, bool(hermitian), rtol)
+
+    def matrix_rank(self, A: Any, tol: float | None = None, hermitian: bool = False, *, rtol: float | None = None) -> BigMatrix:
+        """How many singular values are above `tol`, or above `rtol` times the largest: by default the machine's precision times the
+        longer side of A. Of a vector: 1 unless it is zero. With `hermitian` only the lower triangle of A is read."""
+        return _spectral.matrix_rank(self._executor, self._executor._array(A), tol, bool(hermitian), rtol)
+
+    def polar(self, A: Any, side: str = "right") -> PolarResult:
+        """A = U P, or A = P U with `side="left"`: U with orthonormal columns, or rows if A is wide, P symmetric and positive
+        semidefinite.
+
+        It looks at A's values at once. Matrices with a shorter side of 512 at most go by their SVD, larger ones by QR and Cholesky
+        factorisations (QDWH); of those, a singular one has a U that maps to zero what A does.
+        """
+        return _matfuncs.polar(self._executor, self._executor._array(A), side)
+
+    def sqrtm(self, A: Any) -> BigMatrix:
+        """The symmetric X with X X = A, for a symmetric positive semidefinite A: by Cholesky and the polar decomposition. It looks
+        at A's values at once; ValueError if A is not symmetric, `numpy.linalg.LinAlgError` if it has a negative eigenvalue."""
+        return _matfuncs.sqrtm(self._executor, self._executor._array(A))
+
+    def expm(self, A: Any) -> BigMatrix:
+        """The exponential of a square matrix, as scipy.linalg.expm: by scaling and squaring. It looks at A's values at once, and
+        computes its powers."""
+        return _matfuncs.expm(self._executor, self._executor._array(A))
 
     def matrix_power(self, A: Any, n: SupportsIndex) -> BigMatrix:
         """A to the power n, by squaring; with a negative n that of the inverse."""
@@ -302,6 +348,15 @@ class Linalg:
         result = PCAResult(Vh, S**2 / max(X.shape[0] - 1, 1), mean, U * S)
         ex.persist(*result)
         return result
+
+
+def _order(ord: Any, name: str = "ord") -> float | str | None:
+    """The order of a norm as the core takes it."""
+    if isinstance(ord, np.generic):
+        ord = ord.item()
+    if ord is not None and not isinstance(ord, int | float | str):
+        raise TypeError(f"{name} is {ord!r}: a number or a name was expected")
+    return ord
 
 
 _SVD_MOST = 4096  # the longest shorter side of a matrix whose SVD the core computes
