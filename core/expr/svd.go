@@ -7,8 +7,16 @@ import (
 	"numpywren/core/grid"
 )
 
-// svdMost is the longest shorter side of a matrix whose SVD is computed: its R is one tile, and one task's work.
-const svdMost = 4096
+// What is decomposed how. A matrix with a shorter side of oneTaskSVD elements at most is one task's, LAPACK's gesdd; a larger one becomes
+// a band, whose tiles have bandSide rows and columns. Divide and conquer is one task, which holds some matrices of the shorter side's
+// length: svdMost is its longest. Values alone take a task that holds the band only.
+const (
+	oneTaskSVD    = 768
+	bandSide      = 512
+	bandWidth     = 64
+	svdMost       = 16384
+	svdValuesMost = 65536
+)
 
 // decomposed is A = U diag(s) Vᵀ, with s as a column.
 type decomposed struct{ u, s, vt *Node }
@@ -42,16 +50,28 @@ func (b *builder) checkSVD(x *Node, instead string) error {
 // isOneTask says whether a matrix is so small that its SVD begins without a QR factorisation of ours.
 func isOneTask(x *Node) bool { return x.grid.NumTiles() == 1 && x.grid[0].Len <= 2*x.grid[1].Len }
 
+// squareSVD decomposes a square matrix.
+func (b *builder) squareSVD(x *Node) (decomposed, error) {
+	if x.grid[0].Len > oneTaskSVD {
+		return b.bandSVD(x)
+	}
+	return b.smallSVD(x)
+}
+
 // svd decomposes a matrix with at least as many rows as columns: A = Q R, R = U' diag(s) Vᵀ, U = Q U'.
 func (b *builder) svd(x *Node) (decomposed, error) {
-	if isOneTask(x) {
+	rows, cols := x.grid[0].Len, x.grid[1].Len
+	switch {
+	case rows == cols:
+		return b.squareSVD(x)
+	case cols <= oneTaskSVD && isOneTask(x):
 		return b.smallSVD(x)
 	}
 	f, err := b.factor(x, false)
 	if err != nil {
 		return decomposed{}, err
 	}
-	d, err := b.smallSVD(b.thinR(f.r, f.rank()))
+	d, err := b.squareSVD(b.thinR(f.r, f.rank()))
 	if err == nil {
 		d.u, err = b.timesQ(f, d.u)
 	}
@@ -101,12 +121,19 @@ func applySVD(b *builder, args []Operand, p *params) ([]*Node, error) {
 
 // values is the singular values of a matrix that is not wide.
 func (b *builder) values(x *Node) (*Node, error) {
-	if !isOneTask(x) {
+	if rows, cols := x.grid[0].Len, x.grid[1].Len; rows > cols && !(cols <= oneTaskSVD && isOneTask(x)) {
 		r, err := b.onlyR(x)
 		if err != nil {
 			return nil, err
 		}
 		x = r
+	}
+	if x.grid[1].Len > oneTaskSVD {
+		s, err := b.bandValues(x)
+		if err != nil {
+			return nil, err
+		}
+		return b.squeeze(s, []int{1}), nil
 	}
 	out, err := b.callAll("small_svdvals", b.oneTile(x))
 	if err != nil {
@@ -186,7 +213,7 @@ func (b *builder) leastSquares(a, rhs *Node, rcond, alpha float64) ([]*Node, err
 	if err != nil {
 		return nil, err
 	}
-	d, err := b.smallSVD(b.thinR(f.r, f.rank()))
+	d, err := b.squareSVD(b.thinR(f.r, f.rank()))
 	if err != nil {
 		return nil, err
 	}

@@ -123,7 +123,7 @@ func (e *evaluation) accumulate(k *kernel.Kernel, call *lambdapack.Call, acc *va
 	if err != nil {
 		return err
 	}
-	if len(operands) == 2 && (operands[0].t == nil || operands[1].t == nil) {
+	if k.Name == "gemm" && len(operands) == 2 && (operands[0].t == nil || operands[1].t == nil) {
 		if acc.shape == nil {
 			acc.shape, acc.dtype = productShape(operands), operands[0].dtype
 		}
