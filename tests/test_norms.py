@@ -36,7 +36,10 @@ def test_vector_norms(ex, rng, order):
         for axis in (None, 0, -1, (0, 2), (2, 1)):
             for keep in (False, True):
                 same(ex.linalg.vector_norm(A, order, axis, keep), np.linalg.vector_norm(X, ord=order, axis=axis, keepdims=keep))
-                same(np.linalg.vector_norm(A, ord=order, axis=axis, keepdims=keep), ex.linalg.vector_norm(A, order, axis, keep).numpy())
+                same(
+                    np.linalg.vector_norm(A, ord=order, axis=axis, keepdims=keep),
+                    ex.linalg.vector_norm(A, order, axis, keep).numpy(),
+                )
         if order not in (0, 2, 2.5):
             same(ex.linalg.matrix_norm(A, order), np.linalg.matrix_norm(X, ord=order))
     assert ex.linalg.vector_norm(A, order, axis=1).shape == (12, 1, 4)
@@ -141,7 +144,14 @@ def test_hermitian(ex, rng):
 
 
 def test_ranks_of_what_is_no_matrix(ex):
-    assert [ex.linalg.matrix_rank(x).item() for x in (np.zeros(3), np.ones(3), 0.0, 2, np.zeros((0, 3)), np.zeros((4, 4)))] == [0, 1, 0, 1, 0, 0]
+    assert [ex.linalg.matrix_rank(x).item() for x in (np.zeros(3), np.ones(3), 0.0, 2, np.zeros((0, 3)), np.zeros((4, 4)))] == [
+        0,
+        1,
+        0,
+        1,
+        0,
+        0,
+    ]
     assert ex.linalg.pinv(np.zeros((0, 3))).shape == (3, 0)
     assert not ex.linalg.pinv(np.zeros((4, 3))).numpy().any()
     for f in (ex.linalg.pinv, ex.linalg.matrix_rank, ex.linalg.cond):

@@ -198,8 +198,8 @@ Times = Callable[["BigMatrix"], "BigMatrix"]
 
 
 def norm_estimate(ex: Executor, n: int, dtype: np.dtype[Any], times: Times, transposed: Times) -> float:
-    """An estimate of the 1-norm, never more than it is, of an n × n matrix that is known by its products with vectors (N. Higham,
-    Experience with a matrix norm estimator, SIAM J. Sci. Stat. Comput. 11, 1990: LAPACK's lacn2)."""
+    """An estimate of the 1-norm, never more than it is, of an n × n matrix that is known by its products with vectors (N.
+    Higham, Experience with a matrix norm estimator, SIAM J. Sci. Stat. Comput. 11, 1990: LAPACK's lacn2)."""
     x = ex.full((n,), 1 / n, dtype)
     estimate, signs, at = 0.0, None, -1
     for _ in range(5):

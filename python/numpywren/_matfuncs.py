@@ -78,8 +78,8 @@ def _orthogonal(ex: Executor, A: BigMatrix) -> BigMatrix:
 def _qdwh(ex: Executor, X: BigMatrix, R: BigMatrix) -> BigMatrix:
     """The U of a square X with ‖X‖₂ <= 1 whose QR factor is R: about six iterations X (a I + b XᵀX) (I + c XᵀX)⁻¹, whose
     weights a, b, c take the singular values from [l, 1] to 1 fastest; the first ones by QR of [√c X; I], those with c <= 100 by
-    Cholesky (Y. Nakatsukasa, Z. Bai, F. Gygi, Optimizing Halley's iteration for computing the matrix polar decomposition, SIAM J.
-    Matrix Anal. Appl. 31, 2010; Y. Nakatsukasa, N. Higham, SIAM J. Sci. Comput. 35, 2013)."""
+    Cholesky (Y. Nakatsukasa, Z. Bai, F. Gygi, Optimizing Halley's iteration for computing the matrix polar decomposition, SIAM
+    J. Matrix Anal. Appl. 31, 2010; Y. Nakatsukasa, N. Higham, SIAM J. Sci. Comput. 35, 2013)."""
     n, eps = X.shape[0], float(np.finfo(X.dtype).eps)
     side = _side(n)
     X = X.rechunk((side, side))
@@ -152,7 +152,9 @@ def sqrtm(ex: Executor, A: BigMatrix) -> BigMatrix:
     eps = float(np.finfo(A.dtype).eps)
     off, size = (float(x.item()) for x in ex.persist(ex.max(abs(A - A.T)), ex.max(abs(A))))
     if off > 100 * eps * size:
-        raise ValueError(f"A is not symmetric: A and A.T differ by up to {off:.3g}; the square root of a symmetric matrix is supported")
+        raise ValueError(
+            f"A is not symmetric: A and A.T differ by up to {off:.3g}; the square root of a symmetric matrix is supported"
+        )
     A = symmetric(ex, A)
     try:
         (L,) = ex.persist(ex.linalg.cholesky(A))
@@ -162,8 +164,8 @@ def sqrtm(ex: Executor, A: BigMatrix) -> BigMatrix:
 
 
 def _semidefinite(ex: Executor, A: BigMatrix) -> BigMatrix:
-    """The root of a symmetric matrix without a Cholesky factor: its singular vectors are eigenvectors, but for a sign that tells
-    that of the eigenvalue."""
+    """The root of a symmetric matrix without a Cholesky factor: its singular vectors are eigenvectors, but for a sign that
+    tells that of the eigenvalue."""
     U, S, Vh = ex.persist(*ex.linalg.svd(A, full_matrices=False))
     negative = ex.sum(U * Vh.T, axis=0, keepdims=False) < 0
     worst = float(ex.max(ex.where(negative, S, 0)).item())
@@ -189,7 +191,8 @@ def _pade(m: int) -> list[float]:
 
 def expm(ex: Executor, A: BigMatrix) -> BigMatrix:
     """The exponential by scaling and squaring (A. Al-Mohy, N. Higham, A new scaling and squaring algorithm for the matrix
-    exponential, SIAM J. Matrix Anal. Appl. 31, 2009). What the powers of A say of its norm chooses the order and the scaling."""
+    exponential, SIAM J. Matrix Anal. Appl. 31, 2009). What the powers of A say of its norm chooses the order and the
+    scaling."""
     A = floating(ex, square(A))
     if A.size == 0:
         return A

@@ -59,9 +59,9 @@ def pinv(ex: Executor, A: BigMatrix, rcond: float | None, hermitian: bool, rtol:
     if A.size == 0:
         return ex.zeros((A.shape[1], A.shape[0]), A.dtype)
     limit = tolerance("rcond" if rtol is None else "rtol", rcond if rtol is None else rtol, A)
-    U, S, Vh = ex.linalg.svd(A, full_matrices=False)
-    kept = S > ex.max(S) * limit
-    inverse = ex.where(kept, 1 / ex.where(kept, S, 1), 0).astype(A.dtype)
+    U, s, Vh = ex.linalg.svd(A, full_matrices=False)
+    kept = s > ex.max(s) * limit
+    inverse = ex.where(kept, 1 / ex.where(kept, s, 1), 0).astype(A.dtype)
     return ex.matmul(Vh.T * inverse, U.T)
 
 
@@ -76,9 +76,9 @@ def matrix_rank(ex: Executor, A: BigMatrix, tol: float | None, hermitian: bool, 
         A = symmetric(ex, A)
     if A.size == 0:
         return ex.full((), 0, np.int64)
-    S = ex.linalg.svdvals(A)
-    limit: Any = ex.max(S) * tolerance("rtol", rtol, A) if tol is None else float(_operand.number("tol", tol))
-    return ex.sum((S > limit).astype(np.int64))
+    s = ex.linalg.svdvals(A)
+    limit: Any = ex.max(s) * tolerance("rtol", rtol, A) if tol is None else float(_operand.number("tol", tol))
+    return ex.sum((s > limit).astype(np.int64))
 
 
 def cond(ex: Executor, A: BigMatrix, p: Any) -> BigMatrix:
