@@ -93,6 +93,10 @@ func isDouble[T float]() bool {
 
 // C = alpha op(A) op(B) + beta C, op(A) being m×k and op(B) k×n; C is not read when beta is 0.
 func blasGemm[T float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
+	if isOwn(m, n, k) {
+		ownGemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+		return
+	}
 	ta, tb := pick(transA, yesTrans, noTrans), pick(transB, yesTrans, noTrans)
 	if isDouble[T]() {
 		C.npw_cblas_dgemm(colMajor, ta, tb, C.int(m), C.int(n), C.int(k), C.double(alpha), f64(a), C.int(lda), f64(b), C.int(ldb),
