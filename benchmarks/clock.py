@@ -7,6 +7,7 @@ import pathlib
 import resource
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -147,3 +148,19 @@ def executor(clock: Clock, workers: int = THREADS, **settings: Any) -> Iterator[
 
 def workers_of(side: str) -> int:
     return 1 if side.endswith("1 worker") else THREADS
+
+
+def limit_for(n: int) -> int:
+    """A quarter of an n × n matrix: what the out-of-core jobs may keep in memory."""
+    return n * n * 8 // 4
+
+
+@contextmanager
+def storage(clock: Clock, n: int, side: str) -> Iterator[Any]:
+    """With room for everything, or with a quarter of one matrix and a folder for the rest."""
+    if side == "numpywren in memory":
+        with executor(clock, memory_limit=4 * n * n * 8) as npwex:
+            yield npwex
+    else:
+        with tempfile.TemporaryDirectory() as scratch, executor(clock, memory_limit=limit_for(n), scratch=scratch) as npwex:
+            yield npwex

@@ -6,10 +6,11 @@ import json
 import os
 import pathlib
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from clock import THREADS, Clock, executor, general, job, square, workers_of
+from clock import JOBS, THREADS, Clock, executor, general, job, spd, square, storage, workers_of
 
 # ---- numpywren, NumPy and Dask -------------------------------------------------------------------------------------------
 
@@ -100,12 +101,61 @@ def _(clock: Clock, n: int) -> None:
         np.linalg.svd(A, full_matrices=False)
 
 
+# What one executor does, by name, with a matrix and a right side of n columns.
+PROGRAMS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "cholesky": lambda npwex, A, _: npwex.linalg.cholesky(A),
+    "solve general, n right sides": lambda npwex, A, B: npwex.linalg.solve(A, B),
+    "qr, R": lambda npwex, A, _: npwex.linalg.qr(A, mode="r"),
+    "matmul": lambda npwex, A, B: A @ B,
+}
+
+
+def single(name: str) -> None:
+    @job(f"{name}, float32", "numpywren", "numpywren, float64")
+    def _(clock: Clock, n: int, side: str) -> None:
+        dtype = np.float64 if side.endswith("float64") else np.float32
+        with executor(clock) as npwex:
+            A, B = (npwex.matrix_init(x.astype(dtype)) for x in (spd(n), square(n, 1)))
+            with clock:
+                X = PROGRAMS[name](npwex, A, B).persist()
+            del X
+
+
+def out_of_core(name: str) -> None:
+    @job(f"out-of-core {name}", "numpywren", "numpywren in memory")
+    def _(clock: Clock, n: int, side: str) -> None:
+        with storage(clock, n, side) as npwex:
+            A = npwex.random.standard_normal((n, n), seed=0).persist()
+            B = npwex.random.standard_normal((n, n), seed=1).persist() if name.startswith("solve") else None
+            with clock:
+                X = PROGRAMS[name](npwex, A, B).persist()
+            del X
+
+
+for name in PROGRAMS:
+    single(name)
+for name in ("solve general, n right sides", "qr, R"):
+    out_of_core(name)
+
+
+@job("solve general, refined", "numpywren")
+def _(clock: Clock, n: int) -> None:
+    with executor(clock) as npwex:
+        A, b = npwex.matrix_init(square(n)), npwex.matrix_init(square(n, 1)[:, :1].copy())
+        with clock:
+            x = npwex.linalg.solve(A, b, refine="float32").persist()
+        del x
+
+
 # ---- SciPy ---------------------------------------------------------------------------------------------------------------
 
 
 @job("solve general", "SciPy")
 def _(clock: Clock, n: int) -> None:
     _scipy("solve", clock, square(n), square(n, 1)[:, :1].copy())
+
+
+JOBS["solve general, refined", "SciPy"] = JOBS["solve general", "SciPy"]
 
 
 @job("solve general, n right sides", "SciPy")

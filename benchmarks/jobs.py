@@ -12,13 +12,11 @@ import json
 import pathlib
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import factorisations  # noqa: F401
 import numpy as np
-from clock import JOBS, THREADS, Clock, executor, job, spd, square, workers_of
+from clock import JOBS, THREADS, Clock, executor, job, spd, square, storage, workers_of
 
 BLOCK = 1024  # Dask's chunks: the best of 512, 1024, 2048 and 4096 on the development machine
 
@@ -84,11 +82,6 @@ def _(clock: Clock, n: int) -> None:
                 npwex.dot(A, B).numpy()
 
 
-def limit_for(n: int) -> int:
-    """A quarter of an n × n matrix: what the out-of-core jobs may keep in memory."""
-    return n * n * 8 // 4
-
-
 @job("out-of-core matmul", "numpywren", "numpywren in memory")
 def _(clock: Clock, n: int, side: str) -> None:
     with storage(clock, n, side) as npwex:
@@ -107,17 +100,6 @@ def _(clock: Clock, n: int, side: str) -> None:
         with clock:
             L = npwex.linalg.cholesky(A).persist()
         del L
-
-
-@contextmanager
-def storage(clock: Clock, n: int, side: str) -> Iterator[Any]:
-    """With room for everything, or with a quarter of one matrix and a folder for the rest."""
-    if side == "numpywren in memory":
-        with executor(clock, memory_limit=4 * n * n * 8) as npwex:
-            yield npwex
-    else:
-        with tempfile.TemporaryDirectory() as scratch, executor(clock, memory_limit=limit_for(n), scratch=scratch) as npwex:
-            yield npwex
 
 
 # ---- NumPy, SciPy, scikit-learn ------------------------------------------------------------------------------------------

@@ -77,6 +77,7 @@ def neighbours(n: int) -> float:
 
 ALONE = f"{OURS}, 1 worker"
 MEMORY = f"{OURS} in memory"
+DOUBLE = f"{OURS}, float64"
 JOBS = [
     Job("matmul", 8192, (OURS, "NumPy", ALONE), (faster("NumPy", 0.97), faster(ALONE, 1.9)), product),
     Job("matmul with copies", 8192, (OURS, "NumPy"), (faster("NumPy", 0.9),), product),
@@ -138,6 +139,25 @@ JOBS = [
         repeats=1,
     ),
     Job("out-of-core cholesky", 24_576, (OURS, MEMORY), (faster(MEMORY, 0.8),), factorisation, quick=4096, repeats=1),
+    Job(
+        "out-of-core solve general, n right sides",
+        12_288,
+        (OURS, MEMORY),
+        (faster(MEMORY, 0.7),),
+        lambda n: 8 / 3 * n**3,
+        2048,
+        1,
+    ),
+    Job("out-of-core qr, R", 12_288, (OURS, MEMORY), (faster(MEMORY, 0.7),), triangle_of, 2048, 1),
+    *(
+        Job(f"{name}, float32", 8192, (OURS, DOUBLE), (faster(DOUBLE, 1.7),), work, repeats=3)
+        for name, work in {
+            "matmul": product,
+            "cholesky": factorisation,
+            "solve general, n right sides": lambda n: 8 / 3 * n**3,
+            "qr, R": triangle_of,
+        }.items()
+    ),
     Job("latency", 100, (OURS, "NumPy"), (under_seconds(1e-3),), quick=100),
     Job("import", 0, (OURS,), (under_seconds(0.3),), quick=0),
 ]
