@@ -93,6 +93,7 @@ JOBS = [
     Job(
         "solve general", 8192, (OURS, "SciPy", ALONE, "ScaLAPACK"), (faster("SciPy", 1.35), faster("ScaLAPACK", 1)), elimination
     ),
+    Job("solve general, refined", 8192, (OURS, "SciPy"), (faster("SciPy", 1.9),), elimination),
     Job(
         "solve general, n right sides",
         8192,
@@ -145,8 +146,8 @@ JOBS = [
         (OURS, MEMORY),
         (faster(MEMORY, 0.7),),
         lambda n: 8 / 3 * n**3,
-        2048,
-        1,
+        quick=4096,
+        repeats=1,
     ),
     Job("out-of-core qr, R", 12_288, (OURS, MEMORY), (faster(MEMORY, 0.7),), triangle_of, 2048, 1),
     *(

@@ -117,13 +117,14 @@ func blasGemv[T float](transA bool, m, n int, alpha T, a []T, lda int, x []T, be
 	C.npw_cblas_sgemv(colMajor, ta, C.int(m), C.int(n), C.float(alpha), f32(a), C.int(lda), f32(x), 1, C.float(beta), f32(y), 1)
 }
 
-// C = alpha A Aᵀ + beta C in the lower triangle of C, A being n×k.
-func blasSyrk[T float](n, k int, alpha T, a []T, lda int, beta T, c []T, ldc int) {
+// C = alpha op(A) op(A)ᵀ + beta C in the lower triangle of C, op(A) being n×k.
+func blasSyrk[T float](transA bool, n, k int, alpha T, a []T, lda int, beta T, c []T, ldc int) {
+	ta := pick(transA, yesTrans, noTrans)
 	if isDouble[T]() {
-		C.npw_cblas_dsyrk(colMajor, lower, noTrans, C.int(n), C.int(k), C.double(alpha), f64(a), C.int(lda), C.double(beta), f64(c), C.int(ldc))
+		C.npw_cblas_dsyrk(colMajor, lower, ta, C.int(n), C.int(k), C.double(alpha), f64(a), C.int(lda), C.double(beta), f64(c), C.int(ldc))
 		return
 	}
-	C.npw_cblas_ssyrk(colMajor, lower, noTrans, C.int(n), C.int(k), C.float(alpha), f32(a), C.int(lda), C.float(beta), f32(c), C.int(ldc))
+	C.npw_cblas_ssyrk(colMajor, lower, ta, C.int(n), C.int(k), C.float(alpha), f32(a), C.int(lda), C.float(beta), f32(c), C.int(ldc))
 }
 
 // triangle says how trsm is to use its triangle.

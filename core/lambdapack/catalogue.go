@@ -22,6 +22,10 @@ var lapackKernels = []Signature{
 		flops: func(_ *Call, in, out [][]int64) float64 {
 			return 2 * float64(out[0][0]) * float64(out[0][1]) * innerSide(in, out)
 		}},
+	{Name: "gram", Shapes: "(n,k)->(n,n)", InPlace: -1, flops: func(_ *Call, in, out [][]int64) float64 {
+		return float64(out[0][0]) * float64(out[0][1]) * innerSide(in, out)
+	}},
+	{Name: "mirror", Shapes: "(n,n)->(n,n)", InPlace: 0, flops: noFlops},
 }
 
 var reducerKernels = []Signature{
