@@ -50,7 +50,7 @@ func bdsdc[T float](in *tile.Tile, out []*tile.Tile) error {
 	x := append([]T(nil), tile.View[T](in)...)
 	for i, e := range x { // LAPACK may never end
 		if e-e != 0 {
-			return &Numerical{Kernel: "bdsdc", Row: int64(i % n), Reason: "not finite, so that its SVD does not converge"}
+			return &Numerical{Kernel: "bdsdc", Row: int64(i % n), Reason: "not finite, so that its SVD did not converge"}
 		}
 	}
 	d, e, converged := x[:n], x[n:], false
@@ -62,7 +62,7 @@ func bdsdc[T float](in *tile.Tile, out []*tile.Tile) error {
 		converged = lapackBdsdc(n, d, e, tile.View[T](out[0]), tile.View[T](out[2]))
 	}
 	if !converged {
-		return &Numerical{Kernel: "bdsdc", Row: 0, Reason: "one whose SVD does not converge"}
+		return &Numerical{Kernel: "bdsdc", Row: 0, Reason: "one whose SVD did not converge"}
 	}
 	copy(tile.View[T](values), d)
 	return nil

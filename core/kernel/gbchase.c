@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#define NEGLIGIBLE 1e-280
+
 enum { MOST = 256, AT_ONCE = 4, LAG = 2 };
 
 #define JOIN2(a, b) a##_##b

@@ -202,6 +202,9 @@ func chaseSlowly[T float](n, b int, h []T, first, count int, v, tauV, w, tauW []
 	}
 }
 
+// negligible is the square of what is nothing beside a matrix that is scaled.
+const negligible = 1e-280
+
 // householder is LAPACK's larfg, of all elements; the first of the vector is one.
 func householder[T float](x []T) (beta, tau T) {
 	beta, x[0] = x[0], 1
@@ -209,7 +212,7 @@ func householder[T float](x []T) (beta, tau T) {
 	for _, e := range x[1:] {
 		sum += float64(e) * float64(e)
 	}
-	if sum == 0 {
+	if sum <= negligible {
 		clear(x[1:])
 		return beta, 0
 	}

@@ -101,7 +101,8 @@ static inline __attribute__((always_inline)) void NAME(reflect)(int64_t rows, in
 	for (; j < cols; j++, x += ldx, f++) COLUMNS(1);
 }
 
-// larfg: x becomes the vector, of which the first element is one; the result is what remains of it. Its norm is computed in double.
+// larfg: x becomes the vector, of which the first element is one; the result is what remains of it. Its norm is computed in double, in
+// which squares that are too small are of numbers that are nothing beside the matrix, which is scaled: they become zeros.
 static inline __attribute__((always_inline)) T NAME(house)(int64_t n, T *x, T *tau) {
 	double s = 0, lane[8] = {0};
 	int64_t i = 1;
@@ -111,7 +112,7 @@ static inline __attribute__((always_inline)) T NAME(house)(int64_t n, T *x, T *t
 	for (int k = 0; k < 8; k++) s += lane[k];
 	double alpha = x[0], beta = alpha;
 	x[0] = 1;
-	if (s == 0) {
+	if (s <= NEGLIGIBLE) { // not where there are NaNs
 		*tau = 0;
 		for (i = 1; i < n; i++) x[i] = 0;
 		return (T)alpha;

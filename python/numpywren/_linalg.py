@@ -281,9 +281,20 @@ class Linalg:
     ) -> SVDResult | BigMatrix | tuple[SVDResult, FactorCertificate]:
         """A = U diag(S) Vh; with `compute_uv=False` S alone.
 
-        The shorter side of A may be 4096 at most. `full_matrices=False` gives as many columns of U and rows of Vh as there are
-        singular values, and is needed unless A is square. `check=True` computes at once, and gives with these a
-        `FactorCertificate`.
+        Tall and wide matrices are first brought to a triangle, large ones then in two stages to two diagonals: reduction to a
+        band, and bulge chasing (B. Großer, B. Lang, Efficient parallel reduction to bidiagonal form, Parallel Computing 25,
+        1999). `numpy.linalg.LinAlgError` when it is computed and A is not finite.
+
+        Args:
+            A: a matrix, whose shorter side may be 16,384 at most, 65,536 with `compute_uv=False`; `svd_lowrank` computes the
+                largest singular values of larger ones. The result has its dtype; integers become float64.
+            full_matrices: U and Vh are square; with False they have as many columns and rows as there are singular values,
+                which takes less time and memory unless A is square.
+            compute_uv: False gives the singular values alone.
+            check: computes at once, and gives a `FactorCertificate` with the factors.
+
+        Returns:
+            U, m×m or m×k; S, the k = min(m, n) singular values in descending order; Vh, n×n or k×n.
         """
         ex = self._executor
         A = ex._array(A)
@@ -297,7 +308,7 @@ class Linalg:
         return (result, _certify.svd(ex, A, *result)) if check else result
 
     def svdvals(self, A: Any) -> BigMatrix:
-        """The singular values, in descending order."""
+        """The singular values, in descending order. The shorter side of A may be 65,536 at most."""
         ex = self._executor
         return ex._apply_many("svd", [ex._array(A)], 3, {"compute_uv": False})[0]
 
@@ -305,7 +316,7 @@ class Linalg:
         """The x of least norm that makes ‖A x - b‖ least; computed at once.
 
         Args:
-            A: a matrix, whose shorter side may be 4096 at most.
+            A: a matrix, whose shorter side may be 16,384 at most.
             b: a vector, or a matrix of several.
             rcond: singular values below this times the largest are taken to be zero; by default the machine's precision
                 times the longer side of A.
@@ -391,7 +402,7 @@ def _order(ord: Any, name: str = "ord") -> float | str | None:
     return ord
 
 
-_SVD_MOST = 4096  # the longest shorter side of a matrix whose SVD the core computes
+_SVD_MOST = 4096  # from here on all singular vectors take much longer than the few that are wanted
 
 
 class Random:
