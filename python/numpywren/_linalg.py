@@ -14,7 +14,7 @@ from ._certify import Certificate, FactorCertificate
 from ._factors import LU, Cholesky, SlogdetResult, open_factor, transposition
 from ._functions import Block
 from ._matfuncs import PolarResult
-from ._orthogonal import LowRankResult, PCAResult, QRFactors, QRResult, SVDResult
+from ._orthogonal import EighResult, LowRankResult, PCAResult, QRFactors, QRResult, SVDResult
 from ._refine import certified, refined
 
 if TYPE_CHECKING:
@@ -312,6 +312,28 @@ class Linalg:
         ex = self._executor
         return ex._apply_many("svd", [ex._array(A)], 3, {"compute_uv": False})[0]
 
+    def eigh(self, A: Any, UPLO: str = "L") -> EighResult:
+        """The eigenvalues and eigenvectors of a symmetric matrix, as `numpy.linalg.eigh` gives them.
+
+        In two stages: to a band, to three diagonals; then LAPACK's divide and conquer, and the way back as matrix products.
+
+        Args:
+            A: a square matrix, of integers or floats; its side may be 16384 at most.
+            UPLO: "L" or "U", the triangle of A that is read.
+
+        Returns:
+            `eigenvalues`, ascending; `eigenvectors`, in the columns of a matrix. float32 for float32, float64 for all else.
+
+        `numpy.linalg.LinAlgError` when A is not square, and, when it is computed, if A has elements that are not finite.
+        """
+        ex = self._executor
+        return EighResult(*ex._apply_many("eigh", [ex._array(A)], 2, {"uplo": _uplo(UPLO)}))
+
+    def eigvalsh(self, A: Any, UPLO: str = "L") -> BigMatrix:
+        """The eigenvalues of a symmetric matrix of any size, ascending; for the rest see `eigh`."""
+        ex = self._executor
+        return ex._apply("eigvalsh", [ex._array(A)], uplo=_uplo(UPLO))
+
     def lstsq(self, A: Any, b: Any, rcond: float | None = None) -> tuple[BigMatrix, BigMatrix, int, BigMatrix]:
         """The x of least norm that makes ‖A x - b‖ least; computed at once.
 
@@ -457,6 +479,13 @@ class Random:
             dtype=_operand.dtype(dtype),
             block_shape=_operand.block(block_shape),
         )
+
+
+def _uplo(UPLO: str) -> str:
+    """A triangle by NumPy's name."""
+    if not isinstance(UPLO, str) or UPLO.upper() not in ("L", "U"):
+        raise ValueError(f"UPLO argument must be 'L' or 'U', not {UPLO!r}")
+    return UPLO.upper()
 
 
 def _seed(seed: SupportsIndex | None) -> str:
