@@ -93,8 +93,8 @@ func TestMatmulBlocks(t *testing.T) {
 	tall := matrix(t, "T", float64Type, ints(1e6, 10), ints(65536, 10))
 	wide := apply(t, "transpose", nil, tall)
 	small, large := apply(t, "matmul", nil, wide, tall), apply(t, "matmul", nil, tall, wide)
-	require.EqualValues(t, manyBlocks, small.op.(matmulOp).Split)
-	require.Zero(t, large.op.(matmulOp).Split)
+	require.EqualValues(t, manyBlocks, small.op.(syrkOp).Split)
+	require.Zero(t, large.op.(syrkOp).Split)
 	require.LessOrEqual(t, tileSize(large.grid)*8, int64(maxTile))
 	check(t, small, large)
 	free := apply(t, "matmul", nil, apply(t, "eye", dict{"n": int64(2e6), "m": int64(1e6)}), tall)
@@ -121,5 +121,28 @@ func TestArange(t *testing.T) {
 		require.Equal(t, ints(c.n), x.Shape(), "%v", c)
 		require.Equal(t, c.dtype, x.dtype)
 		check(t, x)
+	}
+}
+
+// TestSyrk: a product with the own transpose is recognised, whichever of the two it is, also of what was recut or converted.
+func TestSyrk(t *testing.T) {
+	isSyrk := func(n *Node) bool { _, ok := n.op.(syrkOp); return ok }
+	x, other := matrix(t, "X", float64Type, ints(100, 70), ints(30, 20)), matrix(t, "Z", float64Type, ints(100, 70), ints(30, 20))
+	whole, vector := matrix(t, "I", int64Type, ints(100, 70), ints(30, 20)), matrix(t, "v", float64Type, ints(100), ints(30))
+	turned := func(n *Node) *Node { return apply(t, "transpose", nil, n) }
+	sum := apply(t, "add", nil, x, other)
+	for _, n := range []*Node{x, turned(x), sum, turned(sum), apply(t, "add", nil, whole, 0.5)} {
+		product := apply(t, "matmul", nil, n, turned(n))
+		require.True(t, isSyrk(product), n.label)
+		check(t, product, apply(t, "add", nil, product, other.grid[1].Len))
+	}
+	require.True(t, isSyrk(apply(t, "matmul", nil, apply(t, "add", nil, x, 1.0), turned(apply(t, "add", nil, x, 1.0)))), "equal is enough")
+	for name, n := range map[string]*Node{
+		"another":  apply(t, "matmul", nil, x, turned(other)),
+		"integers": apply(t, "matmul", nil, whole, turned(whole)),
+		"a vector": apply(t, "matmul", nil, vector, vector),
+		"a row":    apply(t, "matmul", nil, turned(apply(t, "expand_dims", dict{"axis": int64(1)}, vector)), apply(t, "expand_dims", dict{"axis": int64(1)}, vector)),
+	} {
+		require.False(t, isSyrk(n), name)
 	}
 }

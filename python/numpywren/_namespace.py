@@ -130,14 +130,19 @@ class Linalg:
 
     def matrix_norm(self, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> BigMatrix:
         """The norm of a matrix."""
-        return self._ex.linalg.norm(x, ord, (-2, -1), keepdims)
+        return self._ex.linalg.matrix_norm(x, ord, keepdims)
 
     def vector_norm(self, x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> BigMatrix:
         """The norm of vectors; of all elements without an axis."""
-        x = self._ex._array(x)
-        if axis is None and ord != 2 and x.ndim > 1:
-            raise NotImplementedError(f"vector_norm with ord={ord} of all elements: give an axis")
-        return self._ex.linalg.norm(x, None if ord == 2 else ord, axis, keepdims)
+        return self._ex.linalg.vector_norm(x, ord, axis, bool(keepdims))
+
+    def pinv(self, x: Any, /, *, rtol: float | None = None) -> BigMatrix:
+        """The pseudo-inverse."""
+        return self._ex.linalg.pinv(x, rtol=rtol)
+
+    def matrix_rank(self, x: Any, /, *, rtol: float | None = None) -> BigMatrix:
+        """The rank."""
+        return self._ex.linalg.matrix_rank(x, rtol=rtol)
 
 
 class Namespace:

@@ -32,12 +32,15 @@ class EighResult(NamedTuple):
 
 
 class LowRankResult(NamedTuple):
-    """A is about U diag(S) Vh; `error` is how far off, in the Frobenius norm."""
+    """A is about U diag(S) Vh."""
 
     U: BigMatrix
     S: BigMatrix
     Vh: BigMatrix
     error: BigMatrix
+    """How far off, in the Frobenius norm."""
+    bounds: BigMatrix
+    """For each of S, how far a singular value of A is from it at most; mostly they are much nearer."""
 
 
 class PCAResult(NamedTuple):
