@@ -21,11 +21,13 @@ func tridiagonals(n int) map[string]*dense {
 		"identity":  func(int) (d, e float64) { return 1, 0 },
 		"Laplace":   func(int) (d, e float64) { return 2, -1 },
 		"Wilkinson": func(j int) (d, e float64) { return math.Abs(float64(j) - float64(n-1)/2), 1 },
-		"glued":     func(j int) (d, e float64) { return math.Abs(float64(j%21) - 10), math.Pow(1e-7, float64(min(1, (j%21)/20))) },
-		"graded":    func(j int) (d, e float64) { x := math.Pow(10, -20*float64(j)/float64(n)); return x, x / 2 },
-		"huge":      func(int) (d, e float64) { return 1e30 * rng.NormFloat64(), 1e30 * rng.NormFloat64() },
-		"tiny":      func(int) (d, e float64) { return 1e-30 * rng.NormFloat64(), 1e-30 * rng.NormFloat64() },
-		"in parts":  func(j int) (d, e float64) { return rng.NormFloat64(), float64(j%3) * rng.NormFloat64() },
+		"glued": func(j int) (d, e float64) {
+			return math.Abs(float64(j%21) - 10), math.Pow(1e-7, float64(min(1, (j%21)/20)))
+		},
+		"graded":   func(j int) (d, e float64) { x := math.Pow(10, -20*float64(j)/float64(n)); return x, x / 2 },
+		"huge":     func(int) (d, e float64) { return 1e30 * rng.NormFloat64(), 1e30 * rng.NormFloat64() },
+		"tiny":     func(int) (d, e float64) { return 1e-30 * rng.NormFloat64(), 1e-30 * rng.NormFloat64() },
+		"in parts": func(j int) (d, e float64) { return rng.NormFloat64(), float64(j%3) * rng.NormFloat64() },
 	} {
 		b := newDense(bandRows, n)
 		for j := range n {
