@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -15,7 +16,7 @@ import (
 func tridiagonals(n int) map[string]*dense {
 	rng := seeded(n)
 	list := map[string]*dense{}
-	for name, f := range map[string]func(j int) (d, e float64){
+	kinds := map[string]func(j int) (d, e float64){
 		"random":    func(int) (d, e float64) { return rng.NormFloat64(), rng.NormFloat64() },
 		"zero":      func(int) (d, e float64) { return 0, 0 },
 		"identity":  func(int) (d, e float64) { return 1, 0 },
@@ -28,10 +29,11 @@ func tridiagonals(n int) map[string]*dense {
 		"huge":     func(int) (d, e float64) { return 1e30 * rng.NormFloat64(), 1e30 * rng.NormFloat64() },
 		"tiny":     func(int) (d, e float64) { return 1e-30 * rng.NormFloat64(), 1e-30 * rng.NormFloat64() },
 		"in parts": func(j int) (d, e float64) { return rng.NormFloat64(), float64(j%3) * rng.NormFloat64() },
-	} {
+	}
+	for _, name := range slices.Sorted(maps.Keys(kinds)) { // one order, so that the numbers are the same
 		b := newDense(bandRows, n)
 		for j := range n {
-			d, e := f(j)
+			d, e := kinds[name](j)
 			b.set(0, j, d)
 			if j+1 < n {
 				b.set(1, j, e)
