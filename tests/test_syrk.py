@@ -76,3 +76,88 @@ def test_same_bits_with_any_number_of_workers(rng):
             A = ex.matrix_init(X, block_shape=(64, 48))
             found.append([x.tobytes() for x in ex.compute(A @ A.T, A.T @ A)])
     assert found[0] == found[1]
+
+
+def used(ex):
+    return ex.describe()["memory_used"]
+
+
+def test_half_of_a_result_is_stored(ex, rng):
+    """Of 16 × 16 tiles 136, and everything that reads it sees them all."""
+    X = rng.standard_normal((256, 100))
+    A, before = ex.matrix_init(X, block_shape=(16, 50)), used(ex)
+    G = (A.T.T @ A.T).persist()
+    assert used(ex) - before < 0.6 * G.nbytes
+    exact = G.numpy()
+    np.testing.assert_allclose(exact, X @ X.T, atol=1e-12)
+    np.testing.assert_array_equal(exact, exact.T)
+    B = rng.standard_normal((256, 9))
+    b = ex.matrix_init(B, block_shape=(16, 9))
+    for lazy, wanted in (
+        (G + 1, exact + 1),
+        (G - G.T, exact * 0),
+        (G[3:200, 100:], exact[3:200, 100:]),
+        (G.rechunk((100, 30)), exact),
+        (ex.sum(G, axis=0), exact.sum(axis=0, keepdims=True)),
+        (ex.triu(G, 1), np.triu(exact, 1)),
+        (G @ b, exact @ B),
+        (G @ G, exact @ exact),
+        (G.T @ b, exact @ B),
+        (ex.linalg.solve(G + ex.eye(256), b), np.linalg.solve(exact + np.eye(256), B)),
+        (ex.linalg.solve((G + ex.eye(256)).T, b, assume_a="pos"), np.linalg.solve(exact + np.eye(256), B)),
+        (ex.argmax(G, axis=1), exact.argmax(axis=1)),
+        (G.copy(), exact),
+    ):
+        np.testing.assert_allclose(lazy.numpy(), wanted, rtol=1e-9, atol=1e-9)
+    double = (A @ A.T, (A @ A.T) * 2)  # of one that is read in the same program all is stored
+    np.testing.assert_array_equal(ex.compute(*double)[1], 2 * exact)
+
+
+def test_half_of_an_uneven_result(ex, rng):
+    """Whose last tiles are no squares, and in float32."""
+    X = rng.standard_normal((75, 40)).astype(np.float32)
+    G = (ex.matrix_init(X, block_shape=(20, 40)) @ ex.matrix_init(X, block_shape=(20, 40)).T).persist()
+    assert "matmul" in repr(G)
+    A = ex.matrix_init(X, block_shape=(20, 40))
+    G = (A @ A.T).persist()
+    np.testing.assert_array_equal((G + 0).numpy(), G.numpy())
+    np.testing.assert_allclose((G @ A).numpy(), np.float64(X) @ X.T @ X, rtol=1e-3, atol=1e-2)
+
+
+def test_names_saves_and_spills(tmp_path, rng):
+    X = rng.standard_normal((300, 60))
+    with npywren.local_executor(workers=2, memory_limit="8MiB", path=tmp_path / "store", progress=False) as ex:
+        A = ex.matrix_init(X, name="A", block_shape=(64, 60))
+        exact = (A @ A.T).numpy()
+        named = (A @ A.T).persist("G")
+        half = (A.T @ A).persist()
+        later = half.persist("H")
+        (A @ A.T).save(tmp_path / "G.npy")
+        np.testing.assert_array_equal(np.load(tmp_path / "G.npy"), exact)
+        np.testing.assert_array_equal(named.numpy(), exact)
+        np.testing.assert_allclose(later.numpy(), X.T @ X, atol=1e-12)
+    assert len(list((tmp_path / "store" / "G" / "c").glob("*/*"))) == 25, "others read all of what has a name"
+    with npywren.local_executor(workers=2, path=tmp_path / "store", progress=False) as ex:
+        A = ex.open("A")
+        again = A @ A.T  # it is computed already, in part of its tiles
+        np.testing.assert_array_equal((again + 1).numpy(), exact + 1)
+        np.testing.assert_array_equal(ex.open("G").numpy(), exact)
+    with npywren.local_executor(workers=2, memory_limit="8MiB", progress=False) as ex:
+        A = ex.matrix_init(rng.standard_normal((1500, 100)), block_shape=(128, 100))
+        G = (A @ A.T).persist()  # 18 MB
+        whole = G.numpy()
+        np.testing.assert_array_equal(whole, whole.T)
+        np.testing.assert_allclose((G @ A).numpy(), whole @ A.numpy(), rtol=1e-9, atol=1e-9)
+
+
+def test_workers_elsewhere(tmp_path, rng):
+    X = rng.standard_normal((90, 40))
+    with npywren.aws_executor(tmp_path, "memory", workers=2, progress=False) as ex:
+        A = ex.matrix_init(X, name="A", block_shape=(20, 20))
+        G = (A @ A.T).persist()
+        np.testing.assert_allclose(G.numpy(), X @ X.T, atol=1e-12)
+        np.testing.assert_array_equal((G + 1).numpy(), G.numpy() + 1)
+        np.testing.assert_array_equal((A @ A.T).persist("G").numpy(), G.numpy())
+    with npywren.local_executor(path=tmp_path, progress=False) as ex:
+        A = ex.open("A")
+        np.testing.assert_allclose(((A @ A.T) + 1).numpy(), X @ X.T + 1, atol=1e-12)

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -135,6 +136,21 @@ func TestSyrk(t *testing.T) {
 		product := apply(t, "matmul", nil, n, turned(n))
 		require.True(t, isSyrk(product), n.label)
 		check(t, product, apply(t, "add", nil, product, other.grid[1].Len))
+	}
+	product := apply(t, "matmul", nil, x, turned(x))
+	for _, c := range []struct {
+		nodes []*Node
+		whole bool
+		want  bool
+	}{
+		{[]*Node{product}, false, true}, {[]*Node{product}, true, false}, {[]*Node{product, x}, false, true},
+		{[]*Node{product, turned(product)}, false, false}, {[]*Node{product, apply(t, "add", nil, product, 1.0)}, false, false},
+	} {
+		p, err := LowerWhole(c.nodes, nil, func(string) bool { return c.whole })
+		require.NoError(t, err)
+		require.Equal(t, c.want, p.Outputs[0].Half)
+		require.Equal(t, !c.want, strings.Contains(p.Text, "mirror\","), p.Text)
+		p.Release()
 	}
 	require.True(t, isSyrk(apply(t, "matmul", nil, apply(t, "add", nil, x, 1.0), turned(apply(t, "add", nil, x, 1.0)))), "equal is enough")
 	for name, n := range map[string]*Node{
