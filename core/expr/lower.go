@@ -218,6 +218,7 @@ func (l *lowering) program(nodes []*Node) *Program {
 	l.nameMatrices()
 	for k, n := range nodes {
 		p.Outputs[k].Half = l.half(l.entry(n))
+		p.Outputs[k].Zero = p.Outputs[k].Zero || l.sparse(l.entry(n))
 	}
 	for _, e := range l.order {
 		if e.stored == nil && e.matrix != "" {

@@ -1,4 +1,4 @@
-"""Products of a matrix with its own transpose: half of the work, and symmetric to the bit."""
+"""Symmetric and triangular results: what is implied is neither computed nor stored. Products with the own transpose are such."""
 
 from __future__ import annotations
 
@@ -161,3 +161,39 @@ def test_workers_elsewhere(tmp_path, rng):
     with npywren.local_executor(path=tmp_path, progress=False) as ex:
         A = ex.open("A")
         np.testing.assert_allclose(((A @ A.T) + 1).numpy(), X @ X.T + 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("block", [(16, 16), (20, 10), (10, 20)])
+def test_triangular_results(ex, rng, block):
+    """They have no tiles of zeros, and everything that reads them sees zeros."""
+    X = rng.standard_normal((160, 160))
+    A, B = ex.matrix_init(X, block_shape=block), rng.standard_normal((160, 5))
+    before = used(ex)
+    L, U = ex.persist(ex.tril(A), ex.triu(A, 1))
+    assert used(ex) - before < 0.7 * (L.nbytes + U.nbytes)
+    for T, wanted in ((L, np.tril(X)), (U, np.triu(X, 1))):
+        np.testing.assert_array_equal(T.numpy(), wanted)
+        np.testing.assert_array_equal((T + 1).numpy(), wanted + 1)
+        np.testing.assert_array_equal(T.T.numpy(), wanted.T)
+        np.testing.assert_array_equal(T[30:100, 5:90].numpy(), wanted[30:100, 5:90])
+        np.testing.assert_allclose((T @ B).numpy(), wanted @ B, atol=1e-12)
+        np.testing.assert_allclose((T.T @ T).numpy(), wanted.T @ wanted, atol=1e-12)
+
+
+def test_triangular_factors(tmp_path, rng):
+    X, S = rng.standard_normal((120, 70)), rng.standard_normal((70, 70))
+    with npywren.local_executor(path=tmp_path, progress=False) as ex:
+        A, B = ex.matrix_init(X, block_shape=(10, 10)), ex.matrix_init(S, block_shape=(10, 10))
+        R = ex.linalg.qr(A).R.persist("R")  # by tiles: without the rows of zeros below
+        P, L, U = ex.persist(*ex.linalg.lu(B))
+        L.persist("L")
+        r = R.numpy()
+        np.testing.assert_allclose(r.T @ r, X.T @ X, atol=1e-11)
+        np.testing.assert_allclose((P @ L @ U).numpy(), S, atol=1e-12)
+        np.testing.assert_array_equal(np.diag(L.numpy()), np.ones(70))
+        cholesky = ex.linalg.cholesky(B @ B.T).persist("C").numpy()
+        np.testing.assert_allclose(cholesky @ cholesky.T, S @ S.T, atol=1e-11)
+    for name in "RLC":
+        assert len(list((tmp_path / name / "c").glob("*/*"))) == 7 * 8 // 2, name
+    zarr = pytest.importorskip("zarr")
+    np.testing.assert_array_equal(zarr.open_array(tmp_path / "R", mode="r")[:], r)
