@@ -1,4 +1,4 @@
-"""Symmetric and triangular results: what is implied is neither computed nor stored. Products with the own transpose are such."""
+"""Symmetric and triangular results, such as products with the own transpose: what is implied is neither computed nor stored."""
 
 from __future__ import annotations
 
