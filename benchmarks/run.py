@@ -121,6 +121,10 @@ JOBS = [
         quick=40_000,
     ),
     Job("tall qr, R", 2_000_000, (OURS, "NumPy"), (faster("NumPy", 5),), lambda m: 2.0 * m * 64**2, quick=200_000),
+    Job("svd", 3072, (OURS, "NumPy", ALONE), (faster("NumPy", 1.0),), quick=1024, repeats=3),
+    Job("svd, values", 3072, (OURS, "NumPy", ALONE), (faster("NumPy", 1.5),), quick=1024, repeats=3),
+    Job("eigh", 4096, (OURS, "NumPy", ALONE), (faster("NumPy", 1.0),), quick=1024, repeats=3),
+    Job("eigh, values", 4096, (OURS, "NumPy", ALONE), (faster("NumPy", 1.3),), quick=1024, repeats=3),
     Job("tall svd", 200_000, (OURS, "NumPy"), (faster("NumPy", 3),), quick=20_000),
     Job(
         "nearest neighbour",

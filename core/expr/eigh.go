@@ -74,12 +74,7 @@ func applyEigvalsh(b *builder, x *Node, p *params) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.unscaled(out[0], first[3]), nil
-}
-
-// unscaled is the eigenvalues of a matrix from those of it times a factor.
-func (b *builder) unscaled(w, factor *Node) *Node {
-	return b.squeeze(b.ew("a / b", w.dtype, w.grid, w, factor), []int{1})
+	return b.squeeze(b.unscaled(out[0], first[3]), []int{1}), nil
 }
 
 // applyEigh is numpy.linalg.eigh, for uplo "L" or "U": the eigenvalues, and the eigenvectors in blocks like the matrix's.
@@ -125,5 +120,5 @@ func applyEigh(b *builder, args []Operand, p *params) ([]*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []*Node{b.unscaled(third[0], first[3]), b.rechunk(z[0], x.grid)}, nil
+	return []*Node{b.squeeze(b.unscaled(third[0], first[3]), []int{1}), b.rechunk(z[0], x.grid)}, nil
 }

@@ -195,7 +195,7 @@ class Linalg:
         """A = U P, or A = P U with `side="left"`: U with orthonormal columns, or rows if A is wide, P symmetric and positive
         semidefinite.
 
-        It looks at A's values at once. Matrices with a shorter side of 512 at most go by their SVD, larger ones by QR and
+        It looks at A's values at once. Matrices with a shorter side of 1024 at most go by their SVD, larger ones by QR and
         Cholesky factorisations (QDWH).
         """
         return _matfuncs.polar(self._executor, self._executor._array(A), side)

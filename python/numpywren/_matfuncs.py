@@ -55,7 +55,7 @@ def _halves(ex: Executor, P: BigMatrix) -> BigMatrix:
 
 
 # The longest side of a matrix whose polar factors come from its SVD, one task's work; for larger ones QDWH is faster.
-_BY_SVD = 512
+_BY_SVD = 1024
 
 
 def _orthogonal(ex: Executor, A: BigMatrix) -> BigMatrix:
