@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"testing"
@@ -285,28 +286,13 @@ func TestBdsdc(t *testing.T) {
 			t.Run(fmt.Sprint(d, n), func(t *testing.T) {
 				w := newWorkbench(t)
 				in := noise(seeded(n), n, 2)
-				b := newDense(n, n)
-				for i := range n {
-					b.set(i, i, in.at(i, 0))
-					if i+1 < n {
-						b.set(i, i+1, in.at(i, 1))
-					} else {
-						in.set(i, 1, 0)
-					}
+				if n > 0 {
+					in.set(n-1, 1, 0)
 				}
 				two := w.tile(d, in)
 				out := w.all("bdsdc", &Args{In: []*tile.Tile{two}}, false)
-				u, s, vt := read(out[0]), read(out[1]), read(out[2])
-				us := newDense(n, n)
-				for j := range n {
-					for i := range n {
-						us.set(i, j, u.at(i, j)*s.x[j])
-					}
-				}
-				bound := 30 * float64(max(n, 1))
-				within(t, "B - U s Vᵀ", d, combine(1, b, -1, multiply(us, vt)).norm(), bound)
-				within(t, "I - Uᵀ U", d, combine(1, identity(n), -1, multiply(u.transposed(), u)).norm(), bound)
-				within(t, "I - Vᵀ V", d, combine(1, identity(n), -1, multiply(vt, vt.transposed())).norm(), bound)
+				s, bound := read(out[1]), 30*float64(max(n, 1))
+				decomposes(t, d, in, read(out[0]), s, read(out[2]))
 				alone := read(w.run("bdvals", &Args{In: []*tile.Tile{two}}))
 				within(t, "values alone", d, combine(1, alone, -1, s).norm(), bound)
 			})
@@ -317,6 +303,82 @@ func TestBdsdc(t *testing.T) {
 		_, err := w.try("bdvals", &Args{In: []*tile.Tile{w.tile(d, in)}})
 		wantNumerical(t, err, 3, "not finite, so that its SVD did not converge")
 	}
+}
+
+// TestConquer: parts that are joined in several levels, by LAPACK's measures; the same bits whoever computes the pieces.
+func TestConquer(t *testing.T) {
+	n := 2*conquerSize + 30
+	for _, d := range bothFloats {
+		for kind, element := range map[string]func(i, j int) float64{
+			"random":   nil,
+			"ones":     func(int, int) float64 { return 1 },
+			"graded":   func(i, j int) float64 { return math.Pow(10, -5*float64(i+j)/float64(n)) },
+			"small":    func(i, j int) float64 { return 1 - float64(j)*(1-1e-5) },
+			"repeated": func(i, j int) float64 { return float64(i%7)/7 + 1e-4*float64(j) },
+			"apart":    func(i, j int) float64 { return float64((i + 1) % (1 + 99*j)) },
+		} {
+			t.Run(fmt.Sprint(d, kind), func(t *testing.T) {
+				w := newWorkbench(t)
+				in := noise(seeded(n), n, 2)
+				for i := range n {
+					for j := range 2 {
+						if element != nil {
+							in.set(i, j, element(i, j))
+						}
+					}
+				}
+				in.set(n-1, 1, 0)
+				a := &Args{In: []*tile.Tile{w.tile(d, in)}}
+				out := w.all("bdsdc", a, false)
+				decomposes(t, d, in, read(out[0]), read(out[1]), read(out[2]))
+				a.Share = func(n int, piece func(k int)) {
+					for k := n - 1; k >= 0; k-- {
+						piece(k)
+					}
+				}
+				for k, other := range w.all("bdsdc", a, false) {
+					if !bytes.Equal(other.Bytes(), out[k].Bytes()) {
+						t.Errorf("result %d has other bits when pieces are computed in another order", k)
+					}
+				}
+			})
+		}
+	}
+}
+
+// conquerSize is more rows than LAPACK is given as a whole.
+const conquerSize = 400
+
+// decomposes checks the SVD of a bidiagonal matrix.
+func decomposes(t *testing.T, d tile.DType, two, u, s, vt *dense) {
+	t.Helper()
+	n := two.rows
+	bound := 30 * float64(max(n, 1))
+	product := func(transA, transB bool, a, b *dense) *dense {
+		c := newDense(n, n)
+		if n > 0 {
+			blasGemm(transA, transB, n, n, n, 1, a.x, n, b.x, n, 0, c.x, n)
+		}
+		return c
+	}
+	uu, vv := combine(1, identity(n), -1, product(true, false, u, u)), combine(1, identity(n), -1, product(false, true, vt, vt))
+	within(t, "I - Uᵀ U", d, uu.norm(), bound)
+	within(t, "I - Vᵀ V", d, vv.norm(), bound)
+	b, us, most := newDense(n, n), newDense(n, n), 1.0
+	for i := range n {
+		b.set(i, i, two.at(i, 0))
+		if i+1 < n {
+			b.set(i, i+1, two.at(i, 1))
+		}
+		most = math.Max(most, s.x[i])
+		if i > 0 && s.x[i] > s.x[i-1] {
+			t.Errorf("value %d is greater than the one before it", i)
+		}
+		for j := range n {
+			us.set(j, i, u.at(j, i)*s.x[i])
+		}
+	}
+	within(t, "B - U s Vᵀ", d, combine(1, b, -1, product(false, false, us, vt)).norm()/most, bound)
 }
 
 func TestBandRefuses(t *testing.T) {

@@ -37,12 +37,13 @@ func bdsdcOut(vectors bool) func(*Args) ([]Spec, error) {
 
 func bdsdcRun(a *Args, out []*tile.Tile, _ bool) error {
 	if out[0].DType == tile.Float32 {
-		return bdsdc[float32](a.In[0], out)
+		return bdsdc[float32](a, out)
 	}
-	return bdsdc[float64](a.In[0], out)
+	return bdsdc[float64](a, out)
 }
 
-func bdsdc[T float](in *tile.Tile, out []*tile.Tile) error {
+func bdsdc[T float](a *Args, out []*tile.Tile) error {
+	in := a.In[0]
 	n := int(in.Shape[0])
 	if n == 0 {
 		return nil
@@ -59,7 +60,7 @@ func bdsdc[T float](in *tile.Tile, out []*tile.Tile) error {
 		converged = lapackBdsqr(n, d, e)
 	} else {
 		values = out[1]
-		converged = lapackBdsdc(n, d, e, tile.View[T](out[0]), tile.View[T](out[2]))
+		converged = lapackBdsdc(a, n, d, e, tile.View[T](out[0]), tile.View[T](out[2]))
 	}
 	if !converged {
 		return &Numerical{Kernel: "bdsdc", Row: 0, Reason: "one whose SVD did not converge"}
