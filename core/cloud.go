@@ -119,6 +119,7 @@ func (e *Executor) manifest(p *program, matrices []*matrix.BigMatrix, outs []*st
 	for k, b := range matrices {
 		if b != nil {
 			m.Matrices[k].Prefix, m.Matrices[k].Key, m.Matrices[k].Display = b.Prefix(), keys[b], b.Display
+			m.Matrices[k].Half = b.Half
 		}
 	}
 	return m
@@ -230,7 +231,7 @@ func (e *Executor) dispatch(ctx context.Context, nodes []*expr.Node, wanted map[
 			return "", errs.New(errs.Value, "%s is computed already: there is nothing to submit", s.m.Display)
 		}
 	}
-	p, err := e.lower(nodes)
+	p, err := e.lower(nodes, wanted)
 	if err != nil {
 		return "", err
 	}

@@ -35,7 +35,7 @@ func (e *Executor) Explain(arrays []*Array, maxBlocks int) (string, error) {
 	if len(todo) == 0 {
 		return out.String(), nil
 	}
-	p, err := e.lower(todo)
+	p, err := e.lower(todo, nil)
 	if err != nil {
 		return "", err
 	}

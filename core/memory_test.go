@@ -45,7 +45,7 @@ func TestTightMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			wide := session(t, Config{Workers: 2})
 			want := read(t, wide, make(wide, A.in(t, wide, block, block), B.in(t, wide, block, block)))
-			p, err := wide.lower(nodesOf(make(wide, A.in(t, wide, block, block), B.in(t, wide, block, block))))
+			p, err := wide.lower(nodesOf(make(wide, A.in(t, wide, block, block), B.in(t, wide, block, block))), nil)
 			require.NoError(t, err)
 			p.text.Release()
 			most := int64(3 * block * block * 8)
@@ -71,7 +71,7 @@ func TestPeakOfFirst(t *testing.T) {
 	e := session(t, Config{Workers: 1})
 	a := spd(330, 1).in(t, e, 64, 64)
 	for _, op := range []string{"cholesky", "exp", "argmin", "sum"} {
-		p, err := e.lower(nodesOf(apply(t, e, op, nil, a)))
+		p, err := e.lower(nodesOf(apply(t, e, op, nil, a)), nil)
 		require.NoError(t, err)
 		p.text.Release()
 		first := map[int32]int64{}

@@ -243,7 +243,7 @@ func openMatrix(ctx context.Context, chunks *matrix.Chunks, name string) (*matri
 		display = "BigMatrix(" + name + ")"
 	}
 	m := matrix.NewBigMatrix(name, display, meta.DType, g, nil, nil, chunks)
-	m.Complete = true
+	m.Complete, m.Half = true, matrix.IsHalf(meta)
 	return m, nil
 }
 

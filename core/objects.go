@@ -195,13 +195,14 @@ func (s *slabs) fill(ctx context.Context, p []byte, start, extent []int64) error
 	clear(p) // tiles that do not exist are zeros
 	g := s.m.Grid
 	for i := range within(g, start, extent) {
-		t, err := s.e.space.Pin(ctx, s.m, i)
+		err := s.e.withTile(ctx, s.m, i, func(t *tile.Tile) error {
+			if t != nil {
+				matrix.Placed{Start: g.Starts(i[:len(g)]), Tile: t}.Give(p, start, extent)
+			}
+			return nil
+		})
 		if err != nil {
 			return err
-		}
-		if t != nil {
-			matrix.Placed{Start: g.Starts(i[:len(g)]), Tile: t}.Give(p, start, extent)
-			s.e.space.Unpin(s.m, i)
 		}
 	}
 	return nil

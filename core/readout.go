@@ -71,22 +71,39 @@ func (e *Executor) readOut(ctx context.Context, j *Job, n *expr.Node, b *Buffer)
 // transferTiles is how many tiles reading, saving and renaming hold for each that they move.
 const transferTiles = 2
 
-// eachStored calls f for each tile of a computed node; nil stands for zeros.
+// eachStored calls f for each tile of a computed node; nil stands for zeros. f must not keep the tile.
 func (e *Executor) eachStored(ctx context.Context, n *expr.Node, f func(i matrix.Index, t *tile.Tile) error) error {
 	s, ok := storedOf(n)
 	if !ok {
 		return errs.New(errs.Internal, "%s was not computed", n.Label())
 	}
 	return e.rt.EachTile(ctx, s.m.Grid, transferTiles*s.m.TileBytes(), func(ctx context.Context, i matrix.Index) error {
-		t, err := e.space.Pin(ctx, s.m, i)
-		if err != nil {
-			return err
-		}
-		if t != nil {
-			defer e.space.Unpin(s.m, i)
-		}
-		return f(i, t)
+		return e.withTile(ctx, s.m, i, func(t *tile.Tile) error { return f(i, t) })
 	})
+}
+
+// withTile calls f with a tile, within a reservation of transferTiles; nil stands for zeros. f must not keep it.
+func (e *Executor) withTile(ctx context.Context, m *matrix.BigMatrix, i matrix.Index, f func(t *tile.Tile) error) error {
+	base, turned := m.Base(i)
+	t, err := e.space.Pin(ctx, m, base)
+	if err != nil {
+		return err
+	}
+	if t != nil {
+		defer e.space.Unpin(m, base)
+	}
+	if t == nil || !turned {
+		return f(t)
+	}
+	twin, err := e.space.Alloc(ctx, t.DType, []int64{t.Shape[1], t.Shape[0]})
+	if err != nil {
+		return err
+	}
+	defer e.space.Free(twin)
+	strides := tile.Strides(t.Shape, nil, t.DType)
+	slices.Reverse(strides)
+	tile.Copy(twin.Bytes(), tile.Strides(twin.Shape, nil, t.DType), t.Bytes(), strides, twin.Shape, t.DType)
+	return f(twin)
 }
 
 // SaveNpy computes an array and writes it to a .npy file, which appears whole or not at all; path is a file's, or the URL of an

@@ -117,9 +117,10 @@ type program struct {
 	fuse bool
 }
 
-// lower turns nodes into a plan, fused if the memory allows it; its text keeps the inputs until it is released.
-func (e *Executor) lower(nodes []*expr.Node) (*program, error) {
-	text, err := expr.Lower(nodes, nil)
+// lower turns nodes into a plan, fused if the memory allows it; its text keeps the inputs until it is released. names has those of
+// results that get one, by hash: these are written whole, since others read their chunks, who do not know of symmetry.
+func (e *Executor) lower(nodes []*expr.Node, names map[string]string) (*program, error) {
+	text, err := expr.LowerWhole(nodes, nil, func(hash string) bool { return names[hash] != "" })
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +140,7 @@ func (e *Executor) lower(nodes []*expr.Node) (*program, error) {
 
 // runProgram computes nodes as one program. wanted has the names of those that get one, by hash.
 func (e *Executor) runProgram(ctx context.Context, j *Job, nodes []*expr.Node, wanted map[string]string) error {
-	p, err := e.lower(nodes)
+	p, err := e.lower(nodes, wanted)
 	if err != nil {
 		return err
 	}
@@ -272,6 +273,9 @@ func (e *Executor) output(ctx context.Context, out *expr.Output, m *lambdapack.M
 	}
 	b := e.newMatrix(out.Display, prefix, d, m.Grid, nil, nil)
 	b.Complete = b.Durable
+	if out.Half {
+		b.Halve()
+	}
 	if name != "" {
 		key = e.newKey(b, key)
 	}

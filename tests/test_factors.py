@@ -207,7 +207,7 @@ def test_bad_arguments(ex):
             f(np.ones((2, 2, 2)))
     with pytest.raises(NotImplementedError, match=r"\(20000,30000\).* 16384 elements at most; svd_lowrank"):
         ex.linalg.svd(ex.zeros((20000, 30000)))
-    with pytest.raises(NotImplementedError, match="65536.*svd_lowrank"):
+    with pytest.raises(NotImplementedError, match=r"65536.*svd_lowrank"):
         ex.linalg.svdvals(ex.zeros((70000, 70000)))
     with pytest.raises(LinAlgError, match="Incompatible dimensions"):
         ex.linalg.lstsq(X, np.ones(3))
@@ -294,16 +294,54 @@ def test_ridge(ex, rng):
     np.testing.assert_allclose(ex.linalg.ridge(A.T, np.ones(20), 0.7).numpy(), wide, atol=1e-10)
 
 
-def test_svd_lowrank(ex, rng):
-    q, p = np.linalg.qr(rng.standard_normal((300, 200)))[0], np.linalg.qr(rng.standard_normal((200, 200)))[0]
-    values = 1 / np.sqrt(1 + np.arange(200))  # they decay slowly
-    X = q * values @ p.T
-    U, S, Vh, error = ex.linalg.svd_lowrank(ex.matrix_init(X, block_shape=(64, 64)), 10, iterations=4)
+def slow(rng, m, n):
+    """A matrix with the singular values 1, 1/√2, 1/√3 …, which decay slowly, and these."""
+    q, p = np.linalg.qr(rng.standard_normal((m, n)))[0], np.linalg.qr(rng.standard_normal((n, n)))[0]
+    values = 1 / np.sqrt(1 + np.arange(n))
+    return q * values @ p.T, values
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_svd_lowrank(ex, rng, transposed, dtype):
+    X, values = slow(rng, 300, 200)
+    X = (X.T if transposed else X).astype(dtype)
+    U, S, Vh, error, bounds = ex.linalg.svd_lowrank(ex.matrix_init(X, block_shape=(64, 64)), 10)
+    assert (U.shape, S.shape, Vh.shape, bounds.shape, S.dtype) == ((X.shape[0], 10), (10,), (10, X.shape[1]), (10,), dtype)
     np.testing.assert_allclose(S.numpy(), values[:10], rtol=1e-2)
+    assert (bounds.numpy() <= 0.01 * S.numpy() + 1e-5).all()
+    assert (np.abs(S.numpy() - values[:10]) <= bounds.numpy() + 1e-5).all()
     left = np.linalg.norm(X - (U * S @ Vh).numpy())
-    np.testing.assert_allclose(error.item(), left, rtol=1e-8)
+    np.testing.assert_allclose(error.item(), left, rtol=1e-8 if dtype == np.float64 else 1e-3)
+    for a, b in ((U.numpy(), np.eye(10)), (Vh.numpy().T, np.eye(10))):
+        np.testing.assert_allclose(a.T @ a, b, atol=1e3 * np.finfo(dtype).eps)
+
+
+def test_bounds_of_svd_lowrank(ex, rng):
+    """They hold for every number of iterations, and fall."""
+    X, values = slow(rng, 200, 120)
+    A = ex.matrix_init(X, block_shape=(64, 64))
+    before = np.inf
+    for n in range(0, 9, 2):
+        _, S, _, _, bounds = ex.linalg.svd_lowrank(A, 6, iterations=n)
+        nearest = np.abs(S.numpy()[:, None] - values).min(axis=1)
+        assert (nearest <= bounds.numpy() + 1e-14).all()
+        assert bounds.numpy().max() < before
+        before = bounds.numpy().max()
+    sharp = ex.linalg.svd_lowrank(A, 3, tol=1e-9)
+    np.testing.assert_allclose(sharp.S.numpy(), values[:3], rtol=1e-9)
+
+
+def test_svd_lowrank_of_low_ranks(ex, rng):
+    X = rng.standard_normal((300, 200))
     exact = ex.linalg.svd_lowrank(X[:, :4] @ X[:4, :], 6)
-    assert float(exact.error.item()) <= 1e-7
+    assert float(exact.error.item()) <= 1e-4
+    np.testing.assert_allclose(exact.S.numpy()[4:], 0, atol=1e-10)
+    assert not ex.linalg.svd_lowrank(np.zeros((30, 20)), 2).S.numpy().any()
+    np.testing.assert_allclose(ex.linalg.svd_lowrank(np.full((1, 5), 2), 1).S.numpy(), [np.sqrt(20)])
+    for bad in ({"tol": 0}, {"tol": 1}, {"iterations": -1}, {"oversample": -1}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            ex.linalg.svd_lowrank(X, 3, **bad)
 
 
 def test_pca(ex, rng):

@@ -143,10 +143,6 @@ def test_norms(ex, dtype):
 
 def test_bad_norms(ex):
     A = ex.ones((4, 5))
-    with pytest.raises(NotImplementedError, match="singular values"):
-        ex.linalg.norm(A, 2)
-    with pytest.raises(NotImplementedError):
-        ex.linalg.norm(A, "nuc")
     with pytest.raises(ValueError, match=r"(?i)norm order"):
         ex.linalg.norm(A, 7)
     with pytest.raises(ValueError, match=r"(?i)norm order"):

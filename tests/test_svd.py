@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpywren as npywren
 import pytest
 from numpy.linalg import LinAlgError, norm
+
+import numpywren as npywren
 
 THRESHOLD = 30.0  # LAPACK's, for residuals in units of n times the machine's precision
 
@@ -66,7 +67,20 @@ def special(kind, n, rng):
 
 @pytest.mark.parametrize(
     "kind",
-    ["zeros", "identity", "rank 5", "condition 1e15", "graded", "hilbert", "huge", "tiny", "clusters", "bidiagonal", "a zero column", "ones"],
+    [
+        "zeros",
+        "identity",
+        "rank 5",
+        "condition 1e15",
+        "graded",
+        "hilbert",
+        "huge",
+        "tiny",
+        "clusters",
+        "bidiagonal",
+        "a zero column",
+        "ones",
+    ],
 )
 def test_difficult_ones(ex, rng, kind):
     X = special(kind, 777, rng)

@@ -64,10 +64,10 @@ func init() { // not in the declaration: the makers use Apply's table through th
 	operations = map[string]operation{
 		"where": one(3, 3, applyWhere), "astype": onArray(applyAstype),
 		"transpose": onArray(applyTranspose), "squeeze": onArray(applySqueeze), "expand_dims": onArray(applyExpandDims),
-		"rechunk": onArray(applyRechunk), "slice": onArray(applySlice), "broadcast_to": onArray(applyBroadcastTo),
+		"rechunk": onArray(applyRechunk), "pad": onArray(applyPad), "slice": onArray(applySlice), "broadcast_to": onArray(applyBroadcastTo),
 		"sum": onArray(applySum), "prod": onArray(applySum), "mean": onArray(applyMean), "min": onArray(applyExtreme),
 		"max": onArray(applyExtreme), "any": onArray(applyTruth), "all": onArray(applyTruth), "argmin": onArray(applyArg),
-		"argmax": onArray(applyArg), "norm": onArray(applyNorm),
+		"argmax": onArray(applyArg), "norm": onArray(applyNorm), "vector_norm": onArray(applyVectorNorm),
 		"full": create(applyFull), "eye": create(applyEye), "uniform": create(applyUniform), "normal": create(applyNormal),
 		"arange": create(applyArange),
 		"diag":   onArray(applyDiag), "diagonal": onArray(applyDiagonal), "trace": onArray(applyTrace), "tril": onArray(applyTri), "triu": onArray(applyTri),
@@ -77,6 +77,7 @@ func init() { // not in the declaration: the makers use Apply's table through th
 		"lu_det": {2, 2, applyLuDet}, "lu_unpack": {2, 2, applyLuUnpack}, "det": onArray(applyDet), "slogdet": {1, 1, applySlogdet}, "inv": onArray(applyInv),
 		"lower_inverse": onArray(applyLowerInverse),
 		"qr":            {1, 1, applyQR}, "qr_multiply": onArrays(5, applyQRMultiply), "svd": {1, 1, applySVD}, "lstsq": {2, 2, applyLstsq},
+		"eigh": {1, 1, applyEigh}, "eigvalsh": onArray(applyEigvalsh),
 		"program": {1, 64, applyProgram}, "map_blocks": one(1, maxMapped, applyMapBlocks),
 	}
 }

@@ -137,6 +137,6 @@ func applyTri(b *builder, x *Node, p *params) (*Node, error) {
 }
 
 func (o triOp) emit(l *lowering, n *Node, name string) {
-	s := l.loops(n.grid)
+	s := l.written(n)
 	s.assign(name, n.label, fmt.Sprintf("tri(%s%s, k=%d, uplo=%q)", l.ref(l.argsOf(n)[0], s.idx), l.axesOf(n.grid, s.idx), o.K, o.Uplo))
 }

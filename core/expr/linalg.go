@@ -71,6 +71,9 @@ func (b *builder) product(l, r *Node) *Node {
 	if g.NumTiles() < fewTiles && k.Blocks() > manyBlocks {
 		o.Split = manyBlocks
 	}
+	if isFloat(l.dtype) && g[0].Len > 1 && b.mirrored(l, r) {
+		return b.keep(makeNode(syrkOp(o), "syrk", g, l.dtype, []*Node{l, r}))
+	}
 	return b.keep(makeNode(o, "matmul", g, l.dtype, []*Node{l, r}))
 }
 

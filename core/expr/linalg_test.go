@@ -1,11 +1,13 @@
 package expr
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"numpywren/core/errs"
+	"numpywren/core/lambdapack"
 	"numpywren/core/programs"
 )
 
@@ -93,8 +95,8 @@ func TestMatmulBlocks(t *testing.T) {
 	tall := matrix(t, "T", float64Type, ints(1e6, 10), ints(65536, 10))
 	wide := apply(t, "transpose", nil, tall)
 	small, large := apply(t, "matmul", nil, wide, tall), apply(t, "matmul", nil, tall, wide)
-	require.EqualValues(t, manyBlocks, small.op.(matmulOp).Split)
-	require.Zero(t, large.op.(matmulOp).Split)
+	require.EqualValues(t, manyBlocks, small.op.(syrkOp).Split)
+	require.Zero(t, large.op.(syrkOp).Split)
 	require.LessOrEqual(t, tileSize(large.grid)*8, int64(maxTile))
 	check(t, small, large)
 	free := apply(t, "matmul", nil, apply(t, "eye", dict{"n": int64(2e6), "m": int64(1e6)}), tall)
@@ -121,5 +123,90 @@ func TestArange(t *testing.T) {
 		require.Equal(t, ints(c.n), x.Shape(), "%v", c)
 		require.Equal(t, c.dtype, x.dtype)
 		check(t, x)
+	}
+}
+
+// bound is the plan of a program.
+func bound(t *testing.T, p *Program) *lambdapack.Plan {
+	t.Helper()
+	inputs := make([]lambdapack.Input, len(p.Inputs))
+	for i, in := range p.Inputs {
+		inputs[i] = lambdapack.Input{Name: in.Param, Grid: in.Node.Grid(), DType: in.Node.DType(), ZeroTiles: in.Zero}
+	}
+	plan, err := programs.Bind(p.Text, p.Name, inputs, lambdapack.Options{Fuse: true})
+	require.NoError(t, err, p.Text)
+	return plan
+}
+
+// TestTriangular: results that are triangular have no tiles of zeros, unless something in their program reads them.
+func TestTriangular(t *testing.T) {
+	tall, wide := matrix(t, "X", float64Type, ints(100, 70), ints(10, 10)), matrix(t, "Y", float64Type, ints(70, 100), ints(30, 20))
+	turned := func(n *Node) *Node { return apply(t, "transpose", nil, n) }
+	of := func(op string, k int64, x *Node) *Node { return apply(t, op, dict{"k": k}, x) }
+	for _, c := range []struct {
+		n     *Node
+		tiles int64
+	}{
+		{of("tril", 0, tall), 7*8/2 + 3*7}, {of("triu", 0, tall), 70}, {of("tril", -1, tall), 7*8/2 + 3*7}, {of("triu", 1, turned(tall)), 7*8/2 + 3*7},
+		{of("tril", 1, tall), 70}, {of("triu", -1, tall), 70}, {of("tril", 0, wide), 15}, {of("triu", 0, wide), 5 + 4 + 2},
+		{apply(t, "qr", dict{"mode": "r"}, tall), 7 * 8 / 2},
+	} {
+		p, err := Lower([]*Node{c.n}, nil)
+		require.NoError(t, err)
+		plan := bound(t, p)
+		tiles := int64(0)
+		for task := range plan.Tasks() {
+			for x := range plan.Writes(task) {
+				if plan.Matrices[x.Matrix].Role == lambdapack.RoleOutput {
+					tiles++
+				}
+			}
+		}
+		require.Equal(t, c.tiles, tiles, p.Text)
+		require.Equal(t, tiles < c.n.grid.NumTiles(), p.Outputs[0].Zero)
+		p.Release()
+		both, err := Lower([]*Node{c.n, apply(t, "add", nil, c.n, 1.0)}, nil)
+		require.NoError(t, err)
+		require.False(t, both.Outputs[0].Zero)
+		bound(t, both)
+		both.Release()
+	}
+}
+
+// TestSyrk: a product with the own transpose is recognised, whichever of the two it is, also of what was recut or converted.
+func TestSyrk(t *testing.T) {
+	isSyrk := func(n *Node) bool { _, ok := n.op.(syrkOp); return ok }
+	x, other := matrix(t, "X", float64Type, ints(100, 70), ints(30, 20)), matrix(t, "Z", float64Type, ints(100, 70), ints(30, 20))
+	whole, vector := matrix(t, "I", int64Type, ints(100, 70), ints(30, 20)), matrix(t, "v", float64Type, ints(100), ints(30))
+	turned := func(n *Node) *Node { return apply(t, "transpose", nil, n) }
+	sum := apply(t, "add", nil, x, other)
+	for _, n := range []*Node{x, turned(x), sum, turned(sum), apply(t, "add", nil, whole, 0.5)} {
+		product := apply(t, "matmul", nil, n, turned(n))
+		require.True(t, isSyrk(product), n.label)
+		check(t, product, apply(t, "add", nil, product, other.grid[1].Len))
+	}
+	product := apply(t, "matmul", nil, x, turned(x))
+	for _, c := range []struct {
+		nodes []*Node
+		whole bool
+		want  bool
+	}{
+		{[]*Node{product}, false, true}, {[]*Node{product}, true, false}, {[]*Node{product, x}, false, true},
+		{[]*Node{product, turned(product)}, false, false}, {[]*Node{product, apply(t, "add", nil, product, 1.0)}, false, false},
+	} {
+		p, err := LowerWhole(c.nodes, nil, func(string) bool { return c.whole })
+		require.NoError(t, err)
+		require.Equal(t, c.want, p.Outputs[0].Half)
+		require.Equal(t, !c.want, strings.Contains(p.Text, "mirror\","), p.Text)
+		p.Release()
+	}
+	require.True(t, isSyrk(apply(t, "matmul", nil, apply(t, "add", nil, x, 1.0), turned(apply(t, "add", nil, x, 1.0)))), "equal is enough")
+	for name, n := range map[string]*Node{
+		"another":  apply(t, "matmul", nil, x, turned(other)),
+		"integers": apply(t, "matmul", nil, whole, turned(whole)),
+		"a vector": apply(t, "matmul", nil, vector, vector),
+		"a row":    apply(t, "matmul", nil, turned(apply(t, "expand_dims", dict{"axis": int64(1)}, vector)), apply(t, "expand_dims", dict{"axis": int64(1)}, vector)),
+	} {
+		require.False(t, isSyrk(n), name)
 	}
 }

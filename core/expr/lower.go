@@ -33,6 +33,7 @@ type Output struct {
 	Node    *Node
 	Display string
 	Zero    bool // tiles that the program does not write are zeros
+	Half    bool // it is symmetric, and of the tiles above the diagonal, which are the others' transposes, none is written
 }
 
 // Release lets the inputs go. It is called once, when the program has run or is not to be run.
@@ -59,6 +60,7 @@ type entry struct {
 	zero    bool
 	matrix  string // its name in the text; "" for a view that needs none
 	output  bool
+	read    bool // by another that the program computes
 }
 
 // lowering writes the text of one program.
@@ -71,6 +73,7 @@ type lowering struct {
 	defs    []string        // texts of the users' programs that are called
 	defined map[string]bool
 
+	whole     func(hash string) bool
 	axes      map[grid.Axis]*axisName
 	axisOrder []grid.Axis
 	temps     int
@@ -79,7 +82,13 @@ type lowering struct {
 
 // Lower writes the program that computes the nodes. names, if given, has one for each, "" for none: what its Display says.
 func Lower(nodes []*Node, names []string) (*Program, error) {
-	l := &lowering{entries: map[string]*entry{}, axes: map[grid.Axis]*axisName{}}
+	return LowerWhole(nodes, names, func(string) bool { return false })
+}
+
+// LowerWhole is Lower, but that results of the hashes that are to be whole have all of their tiles: otherwise of one that is symmetric,
+// and only a result, the half above the diagonal is not made.
+func LowerWhole(nodes []*Node, names []string, whole func(hash string) bool) (*Program, error) {
+	l := &lowering{entries: map[string]*entry{}, axes: map[grid.Axis]*axisName{}, whole: whole}
 	l.called, l.defined = map[string]bool{}, map[string]bool{}
 	if len(nodes) == 0 {
 		return nil, errs.New(errs.Value, "there is nothing to compute")
@@ -207,6 +216,10 @@ func (l *lowering) program(nodes []*Node) *Program {
 		p.Outputs[k] = Output{Node: n, Matrix: e.matrix, Zero: isProgram(e.node)}
 	}
 	l.nameMatrices()
+	for k, n := range nodes {
+		p.Outputs[k].Half = l.half(l.entry(n))
+		p.Outputs[k].Zero = p.Outputs[k].Zero || l.sparse(l.entry(n))
+	}
 	for _, e := range l.order {
 		if e.stored == nil && e.matrix != "" {
 			e.node.op.emit(l, e.node, e.matrix)
@@ -237,6 +250,9 @@ func (l *lowering) input(e *entry, param string) {
 func (l *lowering) nameMatrices() {
 	wanted := map[*entry]bool{}
 	for _, e := range l.order {
+		for _, a := range e.args {
+			l.entry(a).read = l.entry(a).read || e.stored == nil
+		}
 		if e.stored == nil && isProgram(e.node) {
 			for _, a := range e.args {
 				wanted[l.entry(a)] = true

@@ -265,9 +265,9 @@ func (b *builder) unpacked(f, exchanges *Node, form form) []*Node {
 	}
 	lower := b.calls("lu_lower", "", []result{{f.grid, f.dtype}}, f, exchanges)[0]
 	lower = b.window(lower, []int64{0, 0}, grid.Grid{m, k})
-	lower = b.keep(makeNode(triOp{Uplo: "L", K: -1}, b.op, lower.grid, lower.dtype, []*Node{lower}))
 	ones := b.generate(genOp{Kernel: "eye", After: "k=0"}, lower.grid, boolType)
 	lower = b.ew("where(b, 1, a)", f.dtype, lower.grid, lower, ones)
+	lower = b.keep(makeNode(triOp{Uplo: "L"}, b.op, lower.grid, lower.dtype, []*Node{lower}))
 	upper := b.window(f, []int64{0, 0}, grid.Grid{k, n})
 	upper = b.keep(makeNode(triOp{Uplo: "U"}, b.op, upper.grid, upper.dtype, []*Node{upper}))
 	numbers := []result{{grid.Grid{m}, int64Type}}

@@ -2,7 +2,6 @@ package expr
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,10 +24,10 @@ type argOp struct {
 }
 
 // reducer is the kernel that combines partial results; there is none for prod.
-var reducer = map[string]string{"sum": "sum", "min": "min", "max": "max", "any": "max", "all": "min"}
+var reducer = map[string]string{"sum": "sum", "min": "min", "max": "max", "any": "max", "all": "min", "norm": "hypot"}
 
 // identity is the result of reducing nothing.
-var identity = map[string]int64{"sum": 0, "prod": 1, "any": 0, "all": 1}
+var identity = map[string]int64{"sum": 0, "prod": 1, "any": 0, "all": 1, "norm": 0}
 
 // reduce makes a reduction that keeps its dimensions. The caller has refused those that have no identity and nothing to reduce.
 func (b *builder) reduce(x *Node, op string, axes []int) *Node {
@@ -163,103 +162,6 @@ func applyArg(b *builder, x *Node, p *params) (*Node, error) {
 	}
 	n := b.keep(makeNode(o, b.op, g, int64Type, []*Node{x}))
 	return b.finish(n, axes, keepdims), nil
-}
-
-// applyNorm is numpy.linalg.norm without the singular values.
-func applyNorm(b *builder, x *Node, p *params) (*Node, error) {
-	ord, given := p.get("ord")
-	axis := p.ints("axis")
-	keepdims := p.bool("keepdims", false)
-	if p.err != nil {
-		return nil, p.err
-	}
-	if !isFloat(x.dtype) {
-		x = b.cast(x, float64Type)
-	}
-	axes, err := normalizeAxes(axis, x.ndim())
-	if err != nil {
-		if errs.KindOf(err) == errs.Value {
-			err = errs.New(errs.Value, "Duplicate axes given.")
-		}
-		return nil, err
-	}
-	var out *Node
-	switch {
-	case !given && (axis == nil || len(axes) == 1 || len(axes) == 2):
-		out, err = b.euclid(x, axes), nil
-	case len(axes) == 1:
-		out, err = b.vectorNorm(x, ord, axes)
-	case len(axes) == 2:
-		rows, _ := normalizeAxis(append(axis, 0)[0], x.ndim())
-		out, err = b.matrixNorm(x, ord, axes, rows == axes[0])
-	default:
-		err = errs.New(errs.Value, "Improper number of dimensions to norm.")
-	}
-	if err != nil {
-		return nil, err
-	}
-	return b.finish(out, axes, keepdims), nil
-}
-
-// euclid is the square root of the sum of squares.
-func (b *builder) euclid(x *Node, axes []int) *Node {
-	return b.unary("sqrt(a)", b.reduce(b.unary("square(a)", x), "sum", axes))
-}
-
-// extreme is a reduction to a minimum or maximum, which needs something to reduce.
-func (b *builder) extreme(x *Node, op string, axes []int) (*Node, error) {
-	if g, count := reducedGrid(x.grid, axes); count == 0 {
-		if op == "max" { // the norms are not negative: NumPy begins with 0
-			return b.full(g, int64(0), x.dtype), nil
-		}
-		return nil, errs.New(errs.Value, "zero-size array to reduction operation %simum which has no identity", op)
-	}
-	return b.reduce(x, op, axes), nil
-}
-
-func (b *builder) vectorNorm(x *Node, ord any, axes []int) (*Node, error) {
-	v, ok := toFloat(ord)
-	if !ok {
-		return nil, errs.New(errs.Value, "Invalid norm order '%v' for vectors", ord)
-	}
-	abs := b.unary("abs(a)", x)
-	switch {
-	case math.IsInf(v, 1):
-		return b.extreme(abs, "max", axes)
-	case math.IsInf(v, -1):
-		return b.extreme(abs, "min", axes)
-	case v == 0:
-		return b.reduce(b.ew(x.dtype+"(a != 0)", x.dtype, x.grid, x), "sum", axes), nil
-	case v == 1:
-		return b.reduce(abs, "sum", axes), nil
-	case v == 2:
-		return b.euclid(x, axes), nil
-	}
-	powers := b.reduce(b.unary("abs(a) ** "+number(v), x), "sum", axes)
-	return b.unary("a ** "+number(1/v), powers), nil
-}
-
-// matrixNorm is the norm of the matrices in two dimensions; rowsFirst says that the rows are along axes[0].
-func (b *builder) matrixNorm(x *Node, ord any, axes []int, rowsFirst bool) (*Node, error) {
-	if ord == "fro" {
-		return b.euclid(x, axes), nil
-	}
-	v, ok := toFloat(ord)
-	if ord == "nuc" || v == 2 || v == -2 {
-		return nil, b.refuse("ord=%v of a matrix needs singular values, which are not supported: None, 'fro', 1, -1, inf and -inf are", ord)
-	}
-	if !ok || (math.Abs(v) != 1 && !math.IsInf(v, 0)) {
-		return nil, errs.New(errs.Value, "Invalid norm order for matrices.")
-	}
-	sums, rest := axes[:1], axes[1:] // 1: the sums go down the rows
-	if (math.Abs(v) == 1) != rowsFirst {
-		sums, rest = rest, sums
-	}
-	op := "max"
-	if v < 0 {
-		op = "min"
-	}
-	return b.extreme(b.reduce(b.unary("abs(a)", x), "sum", sums), op, rest)
 }
 
 // emit writes one partial result for each tile and combines them:

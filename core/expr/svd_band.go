@@ -37,9 +37,9 @@ func (b *builder) scaled(x *Node) (*Node, *Node) {
 	return b.ew("a * b", x.dtype, x.grid, x, factor), factor
 }
 
-// unscaled is singular values, a column, of a matrix that was scaled.
-func (b *builder) unscaled(s *Node, f *banded) *Node {
-	return b.ew("a / b", s.dtype, s.grid, s, f.factor)
+// unscaled is singular values or eigenvalues, a column, from those of the matrix times a factor.
+func (b *builder) unscaled(s, factor *Node) *Node {
+	return b.ew("a / b", s.dtype, s.grid, s, factor)
 }
 
 // bandValues is the singular values of a square matrix, as a column.
@@ -52,7 +52,7 @@ func (b *builder) bandValues(x *Node) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.unscaled(out[0], f), nil
+	return b.unscaled(out[0], f.factor), nil
 }
 
 // bandSVD decomposes a square matrix: A = Q B Pᵀ, B = Q' D P'ᵀ, D = U' diag(s) V'ᵀ, U = Q Q' U', V = P P' V'.
@@ -77,7 +77,7 @@ func (b *builder) bandSVD(x *Node) (decomposed, error) {
 	if err != nil {
 		return decomposed{}, err
 	}
-	return decomposed{u, b.unscaled(middle[1], f), b.transpose(v)}, nil
+	return decomposed{u, b.unscaled(middle[1], f.factor), b.transpose(v)}, nil
 }
 
 // back multiplies by the reflections of the chase, and then by those of the panels.

@@ -307,7 +307,7 @@ func applySlice(b *builder, x *Node, p *params) (*Node, error) {
 }
 
 func (o windowOp) emit(l *lowering, n *Node, name string) {
-	s := l.loops(n.grid)
+	s := l.written(n)
 	s.assign(name, n.label, l.assemble(l.argsOf(n)[0], o.Start, n.grid, s.idx))
 }
 

@@ -51,6 +51,7 @@ type Place struct {
 	Display string `json:"display"`
 	Prefix  string `json:"prefix,omitempty"` // "" when it has no tiles of its own
 	Key     string `json:"key,omitempty"`    // what its content is known by
+	Half    bool   `json:"half,omitempty"`   // it is symmetric, and has no tiles above its diagonal
 }
 
 // Settings say how a job is run; the zero value of each field means the default.
@@ -197,6 +198,6 @@ func (m *Manifest) matrixOf(ctx context.Context, store *blob.Store, p *lambdapac
 		d = chunks.Meta.DType
 	}
 	b := matrix.NewBigMatrix(at.Prefix, at.Display, d, x.Grid, x.VersionLow, x.VersionHigh, chunks)
-	b.Complete = true
+	b.Complete, b.Half = true, at.Half
 	return b, nil
 }

@@ -44,13 +44,23 @@ func blasGemv[T float](transA bool, m, n int, alpha T, a []T, lda int, x []T, be
 	}
 }
 
-// C = alpha A Aᵀ + beta C in the lower triangle of C, A being n×k.
-func blasSyrk[T float](n, k int, alpha T, a []T, lda int, beta T, c []T, ldc int) {
+// C = alpha op(A) op(A)ᵀ + beta C in the lower triangle of C, op(A) being n×k.
+func blasSyrk[T float](transA bool, n, k int, alpha T, a []T, lda int, beta T, c []T, ldc int) {
 	switch a := any(a).(type) {
 	case []float64:
-		impl.Dsyrk(blas.Upper, blas.Trans, n, k, float64(alpha), a, lda, float64(beta), any(c).([]float64), ldc)
+		impl.Dsyrk(blas.Upper, transOf(!transA), n, k, float64(alpha), a, lda, float64(beta), any(c).([]float64), ldc)
 	case []float32:
-		impl.Ssyrk(blas.Upper, blas.Trans, n, k, float32(alpha), a, lda, float32(beta), any(c).([]float32), ldc)
+		impl.Ssyrk(blas.Upper, transOf(!transA), n, k, float32(alpha), a, lda, float32(beta), any(c).([]float32), ldc)
+	}
+}
+
+// C = alpha A B + beta C for a symmetric m×m A, whose lower triangle is read, and an m×n B; C is not read when beta is 0.
+func blasSymm[T float](m, n int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
+	switch a := any(a).(type) {
+	case []float64:
+		impl.Dsymm(blas.Right, blas.Upper, n, m, float64(alpha), a, lda, any(b).([]float64), ldb, float64(beta), any(c).([]float64), ldc)
+	case []float32:
+		impl.Ssymm(blas.Right, blas.Upper, n, m, float32(alpha), a, lda, any(b).([]float32), ldb, float32(beta), any(c).([]float32), ldc)
 	}
 }
 
@@ -107,7 +117,7 @@ func blasPotrf[T float](n int, a []T, lda int) int {
 		if rest := n - j - jb; rest > 0 {
 			below := a[j*lda+j+jb:]
 			blasTrsm(triangle{lower: true, trans: true}, rest, jb, diagonal, lda, below, lda)
-			blasSyrk(rest, jb, -1, below, lda, 1, a[(j+jb)*lda+j+jb:], lda)
+			blasSyrk(false, rest, jb, -1, below, lda, 1, a[(j+jb)*lda+j+jb:], lda)
 		}
 	}
 	return -1

@@ -9,8 +9,8 @@ import (
 	"numpywren/core/tile"
 )
 
-// chase is random reflections of all sweeps, as V and tau.
-func chase(rng *rand.Rand, n, side, shift int) (v, tau *dense) {
+// someChase is random reflections of all sweeps, as V and tau.
+func someChase(rng *rand.Rand, n, side, shift int) (v, tau *dense) {
 	v, tau = newDense(n, n), newDense((n+side-1)/side, n)
 	for s := range n {
 		for k := 0; s+shift+k*side < n; k++ {
@@ -62,7 +62,7 @@ func TestOrmsb(t *testing.T) {
 			{1, 64, 1, 1, 1}, {5, 64, 1, 5, 3}, {66, 64, 1, 64, 9}, {130, 64, 0, 70, 65}, {200, 64, 1, 64, 130}, {97, 8, 1, 33, 31}, {40, 3, 2, 7, 5}, {61, 5, 0, 61, 0},
 		} {
 			w := newWorkbench(t)
-			v, tau := chase(rng, at.n, at.side, at.shift)
+			v, tau := someChase(rng, at.n, at.side, at.shift)
 			q := chaseProduct(v, tau, at.side, at.shift)
 			c := noise(rng, at.n, at.cols)
 			for _, trans := range []string{"N", "T"} {

@@ -26,9 +26,9 @@ func init() {
 	)
 }
 
-// bandRows is how many rows a packed band of b diagonals beside its own has, with room for bulges on both sides: element (i, j) is
+// packedRows is how many rows a packed band of b diagonals beside its own has, with room for bulges on both sides: element (i, j) is
 // in row 2 b + i - j of column j. So the elements of a row are an even number of vectors apart.
-func bandRows(b int) int { return 3*b + 1 }
+func packedRows(b int) int { return 3*b + 1 }
 
 // mostBand is the widest band that is chased: npw_gbchase has room for so much.
 const mostBand = 256
@@ -45,7 +45,7 @@ func gbpackOut(a *Args) ([]Spec, error) {
 	if err := checkFloat("gbpack", a.In[0]); err != nil {
 		return nil, err
 	}
-	return []Spec{{DType: a.In[0].DType, Shape: []int64{int64(bandRows(int(a.Axes[0].Extent))), a.Axes[1].Extent}}}, nil
+	return []Spec{{DType: a.In[0].DType, Shape: []int64{int64(packedRows(int(a.Axes[0].Extent))), a.Axes[1].Extent}}}, nil
 }
 
 func gbpackStep(acc *tile.Tile, first bool, x *tile.Tile, _, body *Args) error {
@@ -97,7 +97,7 @@ func gbchaseOut(a *Args) ([]Spec, error) {
 func checkBand(name string, a *Args) error {
 	t := a.In[0]
 	b := bandwidthOf(t)
-	if len(a.Axes) != 1 || b < 1 || b > mostBand || t.Shape[0] != int64(bandRows(b)) || a.Axes[0].end() > t.Shape[1] {
+	if len(a.Axes) != 1 || b < 1 || b > mostBand || t.Shape[0] != int64(packedRows(b)) || a.Axes[0].end() > t.Shape[1] {
 		return errs.New(errs.Value, "%s of a tile of the shape %v wants what gbpack gives, of %d diagonals at most, and a block of its columns", name, t.Shape, mostBand)
 	}
 	return checkFloat(name, t)
@@ -157,7 +157,7 @@ func gbchased[T float](a *Args, out *tile.Tile) {
 
 // chaseSlowly is what npw_gbchase does, step by step.
 func chaseSlowly[T float](n, b int, h []T, first, count int, v, tauV, w, tauW []T, ldt int) {
-	at := func(i, j int) *T { return &h[j*bandRows(b)+2*b+i-j] }
+	at := func(i, j int) *T { return &h[j*packedRows(b)+2*b+i-j] }
 	for s := first; s < first+count; s++ {
 		c := s - first
 		for k, lo := 0, s+1; lo < n; k, lo = k+1, lo+b {
@@ -230,7 +230,7 @@ func gbdiagonalsOut(a *Args) ([]Spec, error) {
 		return nil, err
 	}
 	t := a.In[0]
-	if b := bandwidthOf(t); b < 1 || t.Shape[0] != int64(bandRows(b)) {
+	if b := bandwidthOf(t); b < 1 || t.Shape[0] != int64(packedRows(b)) {
 		return nil, errs.New(errs.Value, "gbdiagonals of a tile of the shape %v: it wants what gbpack gives", t.Shape)
 	}
 	return []Spec{{DType: t.DType, Shape: []int64{t.Shape[1], 2}}}, checkFloat("gbdiagonals", t)

@@ -29,7 +29,7 @@ func reductionOf(a *Args) (reduction, error) {
 	case "max", "any":
 		return reduceMax, nil
 	default:
-		return 0, errs.New(errs.Value, "reduce: op=%q: there are sum, prod, min, max, any and all", op)
+		return 0, errs.New(errs.Value, "reduce: op=%q: there are sum, prod, min, max, any, all and norm", op)
 	}
 }
 
@@ -38,7 +38,7 @@ func reducedDType(op string, t tile.DType) tile.DType {
 	switch op {
 	case "any", "all":
 		return tile.Bool
-	case "min", "max":
+	case "min", "max", "norm":
 		return t
 	}
 	switch {
@@ -60,6 +60,9 @@ func reduceOut(a *Args) ([]Spec, error) {
 		return nil, err
 	}
 	axes, err := axesOf("reduce", a, len(shape))
+	if err == nil && attrString(a, "op") == "norm" {
+		err = checkNorm(value)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +70,17 @@ func reduceOut(a *Args) ([]Spec, error) {
 }
 
 func reduceRun(a *Args, out []*tile.Tile, _ bool) error {
+	if attrString(a, "op") == "norm" {
+		shape, err := broadcast("reduce", a.In)
+		if err != nil {
+			return err
+		}
+		axes, err := axesOf("reduce", a, len(shape))
+		if err != nil || out[0].Len() == 0 {
+			return err
+		}
+		return reduceNorm(a, axes, out[0])
+	}
 	op, err := reductionOf(a)
 	if err != nil {
 		return err

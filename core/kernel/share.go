@@ -57,7 +57,7 @@ func subtractSquare[T float](a *Args, most, n, k int, l []T, ldl int, c []T, ldc
 	a.each(below+side, func(p int) {
 		if p >= below {
 			lo, size := parts.at(p - below)
-			blasSyrk(size, k, -1, l[lo:], ldl, 1, c[lo*ldc+lo:], ldc)
+			blasSyrk(false, size, k, -1, l[lo:], ldl, 1, c[lo*ldc+lo:], ldc)
 			return
 		}
 		i := 1

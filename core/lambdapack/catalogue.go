@@ -22,12 +22,17 @@ var lapackKernels = []Signature{
 		flops: func(_ *Call, in, out [][]int64) float64 {
 			return 2 * float64(out[0][0]) * float64(out[0][1]) * innerSide(in, out)
 		}},
+	{Name: "gram", Shapes: "(n,k)->(n,n)", InPlace: -1, flops: func(_ *Call, in, out [][]int64) float64 {
+		return float64(out[0][0]) * float64(out[0][1]) * innerSide(in, out)
+	}},
+	{Name: "mirror", Shapes: "(n,n)->(n,n)", InPlace: 0, flops: noFlops},
 }
 
 var reducerKernels = []Signature{
 	{Name: "sum", Params: "c", InPlace: -1, Reducer: true, shape: firstShape},
 	{Name: "min", Params: "c", InPlace: -1, Reducer: true, shape: firstShape},
 	{Name: "max", Params: "c", InPlace: -1, Reducer: true, shape: firstShape},
+	{Name: "hypot", Params: "c", InPlace: -1, Reducer: true, shape: firstShape},
 	{Name: "argmerge", Params: "c", InPlace: -1, Reducer: true, shape: firstShape, dtype: pairDType,
 		Attrs: []AttrSpec{{"op", "min", minMax}, {"dtype", "float64", nil}}},
 	{Name: "assemble", Params: "c a*", InPlace: -1, Reducer: true, shape: axesShape, Attrs: []AttrSpec{{"offset", "", nil}}},
@@ -38,7 +43,7 @@ var minMax = []string{"min", "max"}
 var elementKernels = []Signature{
 	{Name: "ew", Params: "s t+", InPlace: -1, shape: broadcastShape, dtype: attrDType, flops: ewFlops, Attrs: []AttrSpec{{"dtype", "float64", nil}}},
 	{Name: "reduce", Params: "t", InPlace: -1, shape: reduceShape, dtype: reduceDType, flops: perOperand,
-		Attrs: []AttrSpec{{"op", "sum", []string{"sum", "prod", "min", "max", "any", "all"}}, {"axis", "", nil}}},
+		Attrs: []AttrSpec{{"op", "sum", []string{"sum", "prod", "min", "max", "any", "all", "norm"}}, {"axis", "", nil}}},
 	{Name: "argpart", Params: "t a+", InPlace: -1, shape: reduceShape, dtype: pairDType, flops: perOperand,
 		Attrs: []AttrSpec{{"op", "min", minMax}, {"axis", "", nil}}},
 	{Name: pyblock, Params: "s t+", InPlace: -1, shape: broadcastShape, dtype: functionDType, Attrs: []AttrSpec{{"dtype", "", nil}}},

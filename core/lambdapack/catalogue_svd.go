@@ -108,11 +108,11 @@ func gbormShape(s *shaper, c *Call, in [][]extent) [][]extent {
 // gbpackShape is the packed band, whose width is that of the first block.
 func gbpackShape(s *shaper, c *Call, _ [][]extent) [][]extent {
 	axes := axesShape(s, c, nil)[0]
-	return [][]extent{{fixed(bandRows(axes[0].full())), axes[1]}}
+	return [][]extent{{fixed(packedRows(axes[0].full())), axes[1]}}
 }
 
-// bandRows is how many rows the packed band has: kernel.bandRows.
-func bandRows(b int64) int64 { return 3*b + 1 }
+// packedRows is how many rows the packed band has: kernel.packedRows.
+func packedRows(b int64) int64 { return 3*b + 1 }
 
 // gbchaseShape is the band, and for each side the vectors of the sweeps' reflections with their factors.
 func gbchaseShape(s *shaper, c *Call, in [][]extent) [][]extent {

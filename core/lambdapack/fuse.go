@@ -202,7 +202,7 @@ var passing = map[string]bool{"ew": true, "reduce": true, "argpart": true, "argi
 	"tri": true, "diagpart": true, "diagm": true, "pyblock": true}
 
 // combining are the reducers that may compute their operands.
-var combining = map[string]bool{"sum": true, "min": true, "max": true, "argmerge": true}
+var combining = map[string]bool{"sum": true, "min": true, "max": true, "hypot": true, "argmerge": true}
 
 // apply is a call with what can be substituted in place of its operands.
 func (r *reader) apply(n *Apply, depth int) *Apply {
@@ -300,12 +300,12 @@ func (r *reader) tile(ref *Ref, parent string, depth int) Node {
 var (
 	// drawn are those that reductions and layouts may compute; others, LAPACK's and users', only elementwise kernels do.
 	drawn = map[string]bool{"ew": true, "reduce": true, "argpart": true, "argindex": true, "copy": true, "squeeze": true, "expand": true,
-		"tri": true, "diagpart": true, "diagm": true, "sum": true, "min": true, "max": true, "argmerge": true, "assemble": true, "gemm": true,
+		"tri": true, "diagpart": true, "diagm": true, "sum": true, "min": true, "max": true, "hypot": true, "argmerge": true, "assemble": true, "gemm": true,
 		"full": true, "eye": true, "uniform": true, "normal": true, "arange": true, "pyblock": true}
 
 	// partial results are small, and what they are made of is large; a user's function may be slow: the tasks that make them can
 	// run side by side.
-	partial = map[string]bool{"reduce": true, "argpart": true, "diagpart": true, "sum": true, "min": true, "max": true, "argmerge": true,
+	partial = map[string]bool{"reduce": true, "argpart": true, "diagpart": true, "sum": true, "min": true, "max": true, "hypot": true, "argmerge": true,
 		"assemble": true, "pyblock": true}
 )
 

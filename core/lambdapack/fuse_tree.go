@@ -121,7 +121,7 @@ func transposed(n Node) (Node, bool) {
 			out.Args = append(out.Args, a)
 		}
 		switch n.Func {
-		case "ew", "copy", "sum", "min", "max":
+		case "ew", "copy", "sum", "min", "max", "hypot":
 			return out, true
 		case "gemm":
 			if len(out.Args) == 2 {

@@ -27,6 +27,7 @@ type BigMatrix struct {
 	DType   tile.DType
 	Grid    grid.Grid // of the last len(Grid) indices
 	Low     []int64   // the first value of each leading, version index; they are stored counted from it
+	Half    bool      // it is symmetric, and a tile above the diagonal is the transpose of the one at Base
 
 	// Durable: every tile is written to the store, behind the computation, and may be there from an earlier run. Otherwise tiles
 	// go there only when memory is short, and do not outlive their matrix.
@@ -89,7 +90,39 @@ const attribute = "numpywren"
 
 // Identify gives a matrix the key that others know its content by.
 func (m *BigMatrix) Identify(key string) {
-	m.Meta().Attrs = map[string]any{attribute: map[string]any{"display": m.Display, "key": key}}
+	m.say(map[string]any{"display": m.Display, "key": key})
+}
+
+// Halve says of a new matrix that it is symmetric, and gets no tiles above its diagonal.
+func (m *BigMatrix) Halve() {
+	m.Half = true
+	m.say(map[string]any{"display": m.Display})
+}
+
+// say sets what zarr.json says of the matrix beyond Zarr.
+func (m *BigMatrix) say(what map[string]any) {
+	if m.Half {
+		what[symmetric] = lowerHalf
+	}
+	m.Meta().Attrs = map[string]any{attribute: what}
+}
+
+// What zarr.json says of a symmetric matrix: which half of its tiles there is.
+const symmetric, lowerHalf = "symmetric", "lower"
+
+// IsHalf says whether a zarr.json of ours is that of a symmetric matrix without the tiles above its diagonal.
+func IsHalf(meta *Meta) bool {
+	ours, _ := meta.Attrs[attribute].(map[string]any)
+	return ours[symmetric] == lowerHalf
+}
+
+// Base is the tile that has the content of tile i, and whether that is its transpose.
+func (m *BigMatrix) Base(i Index) (Index, bool) {
+	if !m.Half || i[0] >= i[1] {
+		return i, false
+	}
+	i[0], i[1] = i[1], i[0]
+	return i, true
 }
 
 // Attributes are what a zarr.json of ours says of its matrix; "" when it is somebody else's.

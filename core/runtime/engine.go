@@ -48,7 +48,18 @@ func (x *Engine) Spent() (flops float64, kernels time.Duration) {
 
 // Place is the matrix and the index in it of a tile.
 func (x *Engine) Place(t lambdapack.Tile) (*matrix.BigMatrix, matrix.Index) {
-	return x.matrices[t.Matrix], x.plan.Matrices[t.Matrix].Place(t.I)
+	m, i, _ := x.place(t)
+	return m, i
+}
+
+// place is Place, and whether the tile is the transpose of the one there: of an input of which only a half is stored. An output of the
+// program has no other tiles than it writes.
+func (x *Engine) place(t lambdapack.Tile) (m *matrix.BigMatrix, i matrix.Index, turned bool) {
+	m, i = x.matrices[t.Matrix], x.plan.Matrices[t.Matrix].Place(t.I)
+	if m != nil && m.Half && x.plan.Matrices[t.Matrix].Role == lambdapack.RoleInput {
+		i, turned = m.Base(i)
+	}
+	return m, i, turned
 }
 
 // readers is how many tasks will read a tile before it may go.

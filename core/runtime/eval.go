@@ -146,8 +146,8 @@ func (e *evaluation) expr(x lambdapack.Expr) (value, error) {
 // load pins a tile of the Space, unless the task holds it already.
 func (e *evaluation) load(ref *lambdapack.TileRef) (value, error) {
 	x := e.engine.plan.Resolve(ref, e.vars)
-	m, i := e.engine.Place(x)
-	v := value{shape: m.TileShape(i), dtype: m.DType, trans: ref.Trans}
+	m, i, turned := e.engine.place(x)
+	v := value{shape: m.TileShape(i), dtype: m.DType, trans: ref.Trans != turned}
 	for n := range e.held {
 		if h := &e.held[n]; h.m == m && h.i == i {
 			v.t = h.t

@@ -123,7 +123,8 @@ func (e *evaluation) accumulate(k *kernel.Kernel, call *lambdapack.Call, acc *va
 	if err != nil {
 		return err
 	}
-	if k.Name == "gemm" && len(operands) == 2 && (operands[0].t == nil || operands[1].t == nil) {
+	product := k.Name == "gram" || k.Name == "gemm" && len(operands) == 2
+	if product && slices.ContainsFunc(operands, func(v value) bool { return v.t == nil }) {
 		if acc.shape == nil {
 			acc.shape, acc.dtype = productShape(operands), operands[0].dtype
 		}
@@ -149,6 +150,9 @@ func productShape(operands []value) []int64 {
 			d = 1 - d
 		}
 		return v.shape[d]
+	}
+	if len(operands) == 1 { // times its own transpose
+		return []int64{side(operands[0], 0), side(operands[0], 0)}
 	}
 	return []int64{side(operands[0], 0), side(operands[1], 1)}
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -189,27 +190,34 @@ def open_factor(ex: Executor, name: str) -> LU | Cholesky:
 
 
 def _inverse_norm(F: Factorization) -> float:
-    """An estimate of ‖A⁻¹‖₁, never more than it is (N. Higham, Experience with a matrix norm estimator, SIAM J. Sci. Stat.
-    Comput. 11, 1990: LAPACK's lacn2)."""
-    ex, n = F._executor, F.shape[0]
-    x = ex.full((n,), 1 / n, F.dtype)
+    """An estimate of ‖A⁻¹‖₁."""
+    return norm_estimate(F._executor, F.shape[0], F.dtype, F.solve, lambda x: F.solve(x, trans=1))
+
+
+Times = Callable[["BigMatrix"], "BigMatrix"]
+
+
+def norm_estimate(ex: Executor, n: int, dtype: np.dtype[Any], times: Times, transposed: Times) -> float:
+    """An estimate of the 1-norm, never more than it is, of an n × n matrix that is known by its products with vectors (N.
+    Higham, Experience with a matrix norm estimator, SIAM J. Sci. Stat. Comput. 11, 1990: LAPACK's lacn2)."""
+    x = ex.full((n,), 1 / n, dtype)
     estimate, signs, at = 0.0, None, -1
     for _ in range(5):
-        (y,) = ex.persist(F.solve(x))
+        (y,) = ex.persist(times(x))
         found, before = float(ex.sum(abs(y)).item()), signs
         if n == 1:
             return found
-        signs = ex.where(y >= 0, 1, -1).astype(F.dtype)
+        signs = ex.where(y >= 0, 1, -1).astype(dtype)
         grown, estimate = found > estimate, max(found, estimate)
         if before is not None and (not grown or bool(ex.all(signs == before))):
             break
-        (z,) = ex.persist(abs(F.solve(signs, trans=1)))
+        (z,) = ex.persist(abs(transposed(signs)))
         largest = int(ex.argmax(z).item())
         if at >= 0 and z[at].item() == z[largest].item():
             break
         at = largest
-        x = (ex.arange(n) == at).astype(F.dtype)
+        x = (ex.arange(n) == at).astype(dtype)
     i = ex.arange(n)
     alternating = (1 - 2 * (i % 2)) * (1 + i / (n - 1))
-    other = 2 * ex.sum(abs(F.solve(alternating.astype(F.dtype)))).item() / (3 * n)
+    other = 2 * ex.sum(abs(times(alternating.astype(dtype)))).item() / (3 * n)
     return float(max(estimate, other))

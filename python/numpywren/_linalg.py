@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 import numpy as np
 import numpy.typing as npt
 
-from . import _operand, _products
+from . import _certify, _lowrank, _matfuncs, _operand, _products, _spectral
+from ._certify import Certificate, FactorCertificate
 from ._factors import LU, Cholesky, SlogdetResult, open_factor, transposition
 from ._functions import Block
-from ._orthogonal import LowRankResult, PCAResult, QRFactors, QRResult, SVDResult
-from ._refine import Certificate, certified, refined
+from ._matfuncs import PolarResult
+from ._orthogonal import EighResult, LowRankResult, PCAResult, QRFactors, QRResult, SVDResult
+from ._refine import certified, refined
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -31,29 +33,44 @@ class Linalg:
     def norm(
         self, x: Any, ord: float | str | None = None, axis: _operand.Axis = None, keepdims: bool | None = None
     ) -> BigMatrix:
-        """The Frobenius norm, or that of `ord`: 1, -1, inf, -inf, and for vectors 0, 2 or any other.
+        """The Frobenius norm, or that of `ord`: 1, -1, inf, -inf, "fro"; for one matrix also 2, -2 and "nuc", by its singular
+        values, and for vectors any number.
 
         With an axis the norms of the vectors along it, with two those of the matrices; the axis is kept with length 1,
-        so that `norm(X, axis=1)` is a column. `keepdims=False` drops it.
+        so that `norm(X, axis=1)` is a column. `keepdims=False` drops it. Frobenius and 2-norms neither overflow nor underflow
+        unless the result does.
         """
-        if isinstance(ord, np.generic):
-            ord = ord.item()
-        if ord is not None and not isinstance(ord, int | float | str):
-            raise TypeError(f"ord is {ord!r}: a number or a name was expected")
-        return self._executor._reduce("norm", x, axis, keepdims, ord=ord)
+        return self._executor._reduce("norm", x, axis, keepdims, ord=_order(ord))
 
-    def cholesky(self, A: Any) -> BigMatrix:
-        """The lower triangular L with L Lᵀ = A. Only A's lower triangle is read.
+    def matrix_norm(self, x: Any, ord: float | str | None = "fro", keepdims: bool = False) -> BigMatrix:
+        """The norm of a matrix, as `norm(x, ord)`; of a stack of them with `ord` "fro", 1, -1, inf or -inf."""
+        return self._executor._reduce("norm", x, (-2, -1), bool(keepdims), ord=_order(ord))
+
+    def vector_norm(self, x: Any, ord: float = 2, axis: _operand.Axis = None, keepdims: bool | None = None) -> BigMatrix:
+        """The norm of vectors along an axis, which is kept with length 1 unless `keepdims=False`; along several, or without
+        one, the elements are taken as one vector. `ord` is any number: 0 counts what is not zero, inf and -inf are extremes."""
+        return self._executor._reduce("vector_norm", x, axis, keepdims, ord=_order(ord))
+
+    @overload
+    def cholesky(self, A: Any) -> BigMatrix: ...
+    @overload
+    def cholesky(self, A: Any, *, check: Literal[True]) -> tuple[BigMatrix, FactorCertificate]: ...
+    def cholesky(self, A: Any, *, check: bool = False) -> BigMatrix | tuple[BigMatrix, FactorCertificate]:
+        """The lower triangular L with L Lᵀ = A. Only A's lower triangle is read. `check=True` computes at once, and gives with
+        L a `FactorCertificate`.
 
         `numpy.linalg.LinAlgError` when it is computed and A is not positive definite.
         """
-        return self._executor._apply("cholesky", [self._executor._array(A)])
+        ex = self._executor
+        A = ex._array(A)
+        L = ex._apply("cholesky", [A])
+        return (L, _certify.cholesky(ex, A, L)) if check else L
 
     @overload
     def solve(self, A: Any, B: Any, assume_a: str = "gen", *, refine: str | None = None) -> BigMatrix: ...
     @overload
     def solve(
-        self, A: Any, B: Any, assume_a: str = "gen", *, refine: None = None, check: Literal[True]
+        self, A: Any, B: Any, assume_a: str = "gen", *, refine: str | None = None, check: Literal[True]
     ) -> tuple[BigMatrix, Certificate]: ...
     def solve(
         self, A: Any, B: Any, assume_a: str = "gen", *, refine: str | None = None, check: bool = False
@@ -65,18 +82,19 @@ class Linalg:
             B: a matrix or a vector.
             assume_a: "pos" says that A is symmetric and positive definite: only its lower triangle is read, and it takes
                 half the work. "sym" is accepted, and treated as "gen".
-            refine: "float32" computes at once: it factors in float32 and refines the solution to float64's accuracy.
-            check: computes at once, and gives with X a `Certificate`: its backward error, and A's condition.
+            refine: "float32" computes at once: it factors in float32 and refines the solution to float64's accuracy, by GMRES
+                where plain refinement does not get there. A RuntimeWarning says so, or that it was solved in float64 after all.
+            check: computes at once, and gives with X a `Certificate`: its backward error, A's condition, and how X was found.
         """
         ex = self._executor
         A, B = ex._array(A), ex._array(B)
         if refine not in (None, "float32"):
             raise ValueError(f'refine is {refine!r}: "float32" or None was expected')
-        if refine is not None and (check or assume_a == "pos"):
-            raise NotImplementedError('refine="float32" goes without check=True and with assume_a="gen" or "sym" only')
+        if refine is not None and assume_a == "pos":
+            raise NotImplementedError('refine="float32" goes with assume_a="gen" or "sym" only')
         lazy = ex._apply("solve", [A, B], assume_a=assume_a)  # checks the operands
         if refine is not None:
-            return refined(ex, A, B)
+            return refined(ex, A, B, bool(check))
         return certified(ex, A, B, assume_a) if check else lazy
 
     def inv(self, A: Any) -> BigMatrix:
@@ -91,16 +109,31 @@ class Linalg:
         """The determinant's sign, and the logarithm of its magnitude."""
         return SlogdetResult(*self._executor._apply_many("slogdet", [self._executor._array(A)], 2, {}))
 
-    def lu(self, A: Any, permute_l: bool = False, p_indices: bool = False, *, pivoting: str = "auto") -> tuple[BigMatrix, ...]:
+    @overload
+    def lu(
+        self, A: Any, permute_l: bool = False, p_indices: bool = False, *, pivoting: str = "auto"
+    ) -> tuple[BigMatrix, ...]: ...
+    @overload
+    def lu(
+        self, A: Any, permute_l: bool = False, p_indices: bool = False, *, pivoting: str = "auto", check: Literal[True]
+    ) -> tuple[tuple[BigMatrix, ...], FactorCertificate]: ...
+    def lu(
+        self, A: Any, permute_l: bool = False, p_indices: bool = False, *, pivoting: str = "auto", check: bool = False
+    ) -> tuple[BigMatrix, ...] | tuple[tuple[BigMatrix, ...], FactorCertificate]:
         """P, L, U with A = P L U, for a matrix of any shape: a permutation, unit lower and upper triangular.
 
         With `permute_l=True` there are two, P L and U; with `p_indices=True` the first is a vector p with A = L[p] U.
         `pivoting` is "partial", the largest of a whole column; "tournament", the best of those that groups of rows elect, which
-        takes tasks of bounded size; or "auto", partial unless a block column is more than a GiB.
+        takes tasks of bounded size; or "auto", partial unless a block column is more than a GiB. `check=True` computes at once,
+        and gives with these a `FactorCertificate`.
         """
         ex = self._executor
+        A = ex._array(A)
         params = {"permute_l": bool(permute_l), "p_indices": bool(p_indices), "pivoting": pivoting}
-        return tuple(ex._apply_many("lu", [ex._array(A)], 3, params))
+        out = tuple(ex._apply_many("lu", [A], 3, params))
+        if not check:
+            return out
+        return out, _certify.lu(ex, A, None if permute_l else out[0], *out[-2:])
 
     def lu_factor(self, A: Any, name: str | None = None, *, pivoting: str = "auto") -> LU:
         """Computes the LU factors of a matrix and keeps them, under a name if one is given: what it gives solves with them,
@@ -136,10 +169,47 @@ class Linalg:
         """The factorisation that was kept under a name; KeyError if there is none."""
         return open_factor(self._executor, name)
 
-    def cond(self, A: Any, p: float | str = 1) -> BigMatrix:
-        """The condition number ‖A‖ ‖A⁻¹‖ in the norm p: 1, -1, inf, -inf or "fro". It computes the inverse:
-        `lu_factor(A).rcond()` estimates it with less work."""
-        return self.norm(A, p) * self.norm(self.inv(A), p)
+    def cond(self, A: Any, p: float | str | None = None) -> BigMatrix:
+        """The condition number: with p None or 2 the largest singular value over the least, of a matrix of any shape, with -2
+        the reciprocal of that; with 1, -1, inf, -inf, "fro" and "nuc" ‖A‖ ‖A⁻¹‖ of a square one, computed at once. It is inf
+        for a singular matrix. `lu_factor(A).rcond()` estimates it with less work."""
+        return _spectral.cond(self._executor, self._executor._array(A), _order(p, "p"))
+
+    def pinv(self, A: Any, rcond: float | None = None, hermitian: bool = False, *, rtol: float | None = None) -> BigMatrix:
+        """The pseudo-inverse, by the SVD.
+
+        Args:
+            A: a matrix of any shape.
+            rcond: singular values up to this times the largest count as zero; by default the machine's precision times the
+                longer side of A. `rtol` is its other name.
+            hermitian: A is symmetric, and only its lower triangle is read.
+        """
+        return _spectral.pinv(self._executor, self._executor._array(A), rcond, bool(hermitian), rtol)
+
+    def matrix_rank(self, A: Any, tol: float | None = None, hermitian: bool = False, *, rtol: float | None = None) -> BigMatrix:
+        """How many singular values are above `tol`, or above `rtol` times the largest: by default the machine's precision times
+        the longer side of A. Of a vector: 1 unless it is zero. With `hermitian` only the lower triangle of A is read."""
+        return _spectral.matrix_rank(self._executor, self._executor._array(A), tol, bool(hermitian), rtol)
+
+    def polar(self, A: Any, side: str = "right") -> PolarResult:
+        """A = U P, or A = P U with `side="left"`: U with orthonormal columns, or rows if A is wide, P symmetric and positive
+        semidefinite.
+
+        It looks at A's values at once. Matrices with a shorter side of 1024 at most go by their SVD, larger ones by QR and
+        Cholesky factorisations (QDWH).
+        """
+        return _matfuncs.polar(self._executor, self._executor._array(A), side)
+
+    def sqrtm(self, A: Any) -> BigMatrix:
+        """The symmetric X with X X = A, for a symmetric positive semidefinite A: by Cholesky and the polar decomposition. It
+        looks at A's values at once; ValueError if A is not symmetric, `numpy.linalg.LinAlgError` if it has a negative
+        eigenvalue."""
+        return _matfuncs.sqrtm(self._executor, self._executor._array(A))
+
+    def expm(self, A: Any) -> BigMatrix:
+        """The exponential of a square matrix, as scipy.linalg.expm: by scaling and squaring. It looks at A's values at once,
+        and computes its powers."""
+        return _matfuncs.expm(self._executor, self._executor._array(A))
 
     def matrix_power(self, A: Any, n: SupportsIndex) -> BigMatrix:
         """A to the power n, by squaring; with a negative n that of the inverse."""
@@ -167,19 +237,32 @@ class Linalg:
     def qr(self, A: Any, mode: Literal["raw"]) -> QRFactors: ...
     @overload
     def qr(self, A: Any, mode: str = "reduced") -> QRResult | QRFactors | BigMatrix: ...
-    def qr(self, A: Any, mode: str = "reduced") -> QRResult | QRFactors | BigMatrix:
+    @overload
+    def qr(
+        self, A: Any, mode: Literal["reduced", "complete"] = "reduced", *, check: Literal[True]
+    ) -> tuple[QRResult, FactorCertificate]: ...
+    def qr(
+        self, A: Any, mode: str = "reduced", *, check: bool = False
+    ) -> QRResult | QRFactors | BigMatrix | tuple[QRResult, FactorCertificate]:
         """A = Q R, with orthonormal columns of Q and an upper triangular R.
 
         Args:
             A: a matrix; of the tiles of one that is wider than a tile, square ones are best.
             mode: "reduced": Q has as many columns as R has rows, the lesser of A's sides; "complete": Q is square; "r": R
                 alone; "raw": `QRFactors`, which have R and multiply by Q without making it.
+            check: with a mode that gives Q, computes at once, and gives with Q and R a `FactorCertificate`.
         """
         ex = self._executor
-        out = ex._apply_many("qr", [ex._array(A)], 5, {"mode": mode})
+        A = ex._array(A)
+        if check and mode in ("r", "raw"):
+            raise ValueError(f'check=True with mode="{mode}": without Q there is nothing to check R against; use "reduced"')
+        out = ex._apply_many("qr", [A], 5, {"mode": mode})
         if mode == "raw":
             return QRFactors(ex, out)
-        return out[0] if mode == "r" else QRResult(*out)
+        if mode == "r":
+            return out[0]
+        result = QRResult(*out)
+        return (result, _certify.qr(ex, A, *result)) if check else result
 
     def open_qr(self, name: str) -> QRFactors:
         """The factors that `qr(A, mode="raw").persist(name)` kept."""
@@ -189,7 +272,13 @@ class Linalg:
     def svd(self, A: Any, full_matrices: bool = True, compute_uv: Literal[True] = True) -> SVDResult: ...
     @overload
     def svd(self, A: Any, full_matrices: bool = True, compute_uv: bool = True) -> SVDResult | BigMatrix: ...
-    def svd(self, A: Any, full_matrices: bool = True, compute_uv: bool = True) -> SVDResult | BigMatrix:
+    @overload
+    def svd(
+        self, A: Any, full_matrices: bool = True, compute_uv: Literal[True] = True, *, check: Literal[True]
+    ) -> tuple[SVDResult, FactorCertificate]: ...
+    def svd(
+        self, A: Any, full_matrices: bool = True, compute_uv: bool = True, *, check: bool = False
+    ) -> SVDResult | BigMatrix | tuple[SVDResult, FactorCertificate]:
         """A = U diag(S) Vh; with `compute_uv=False` S alone.
 
         Tall and wide matrices are first brought to a triangle, large ones then in two stages to two diagonals: reduction to a
@@ -202,19 +291,48 @@ class Linalg:
             full_matrices: U and Vh are square; with False they have as many columns and rows as there are singular values,
                 which takes less time and memory unless A is square.
             compute_uv: False gives the singular values alone.
+            check: computes at once, and gives a `FactorCertificate` with the factors.
 
         Returns:
             U, m×m or m×k; S, the k = min(m, n) singular values in descending order; Vh, n×n or k×n.
         """
         ex = self._executor
+        A = ex._array(A)
+        if check and not compute_uv:
+            raise ValueError("check=True with compute_uv=False: without U and Vh there is nothing to check S against")
         params = {"full_matrices": bool(full_matrices), "compute_uv": bool(compute_uv)}
-        out = ex._apply_many("svd", [ex._array(A)], 3, params)
-        return SVDResult(*out) if compute_uv else out[0]
+        out = ex._apply_many("svd", [A], 3, params)
+        if not compute_uv:
+            return out[0]
+        result = SVDResult(*out)
+        return (result, _certify.svd(ex, A, *result)) if check else result
 
     def svdvals(self, A: Any) -> BigMatrix:
         """The singular values, in descending order. The shorter side of A may be 65,536 at most."""
         ex = self._executor
         return ex._apply_many("svd", [ex._array(A)], 3, {"compute_uv": False})[0]
+
+    def eigh(self, A: Any, UPLO: str = "L") -> EighResult:
+        """The eigenvalues and eigenvectors of a symmetric matrix, as `numpy.linalg.eigh` gives them.
+
+        In two stages: to a band, to three diagonals; then LAPACK's divide and conquer, and the way back as matrix products.
+
+        Args:
+            A: a square matrix, of integers or floats; its side may be 16384 at most.
+            UPLO: "L" or "U", the triangle of A that is read.
+
+        Returns:
+            `eigenvalues`, ascending; `eigenvectors`, in the columns of a matrix. float32 for float32, float64 for all else.
+
+        `numpy.linalg.LinAlgError` when A is not square, and, when it is computed, if A has elements that are not finite.
+        """
+        ex = self._executor
+        return EighResult(*ex._apply_many("eigh", [ex._array(A)], 2, {"uplo": _uplo(UPLO)}))
+
+    def eigvalsh(self, A: Any, UPLO: str = "L") -> BigMatrix:
+        """The eigenvalues of a symmetric matrix of any size, ascending; for the rest see `eigh`."""
+        ex = self._executor
+        return ex._apply("eigvalsh", [ex._array(A)], uplo=_uplo(UPLO))
 
     def lstsq(self, A: Any, b: Any, rcond: float | None = None) -> tuple[BigMatrix, BigMatrix, int, BigMatrix]:
         """The x of least norm that makes ‖A x - b‖ least; computed at once.
@@ -256,41 +374,23 @@ class Linalg:
         k: SupportsIndex,
         *,
         oversample: SupportsIndex = 10,
-        iterations: SupportsIndex = 2,
+        iterations: SupportsIndex | None = None,
         seed: SupportsIndex = 0,
+        tol: float = 0.01,
     ) -> LowRankResult:
-        """The k largest singular values with their vectors, about, from random projections; computed at once.
+        """The k largest singular values with their vectors, from random projections; computed at once.
 
         N. Halko, P.-G. Martinsson, J. Tropp, Finding structure with randomness (SIAM Review 53, 2011): A's range is looked for
-        among its products with `k + oversample` random vectors. Each of the `iterations` multiplies by A Aᵀ, with a QR
-        factorisation after each product, which sharpens values that decay slowly.
+        among its products with `k + oversample` random vectors. Each iteration multiplies by A Aᵀ, with a factorisation after
+        each product, which sharpens values that decay slowly. There are as many as it takes until each value is known to `tol`
+        of itself, by bounds that the residuals ‖A v - s u‖ / √2 give (B. Parlett, The symmetric eigenvalue problem, SIAM 1998,
+        theorem 4.5.1, for [0 A; Aᵀ 0]); or `iterations` of them. A RuntimeWarning says when a hundred do not do.
 
         Returns:
-            `U`, `S`, `Vh`, and `error`, the Frobenius norm of what they leave of A, which is not an estimate: it is computed
-            from the norms of A and of S, so that it is right to about 8 digits of A's norm.
+            `U`, `S`, `Vh`; `error`, the Frobenius norm of what they leave of A, which is not an estimate: it is computed
+            from the norms of A and of S, so that it is right to about 8 digits of A's norm; `bounds`, one for each of S.
         """
-        ex, A = self._executor, self._executor._array(A)
-        if A.ndim != 2:
-            raise np.linalg.LinAlgError(f"{A.ndim}-dimensional array given. Array must be two-dimensional")
-        k, extra = _operand.integer("k", k), _operand.integer("oversample", oversample)
-        steps, least = _operand.integer("iterations", iterations), min(A.shape)
-        if not 1 <= k <= least:
-            raise ValueError(f"k is {k}: 1 to {least}, the shorter side of A, were expected")
-        if extra < 0 or steps < 0:
-            raise ValueError(f"oversample is {extra} and iterations {steps}: no negative numbers were expected")
-        if not np.issubdtype(A.dtype, np.floating):
-            A = ex.astype(A, np.float64)
-        width = min(k + extra, least)
-        Q = self.qr(ex.dot(A, ex.random.standard_normal((A.shape[1], width), A.dtype, seed=seed))).Q
-        for _ in range(steps):
-            Q = self.qr(ex.dot(A.T, Q)).Q
-            Q = self.qr(ex.dot(A, Q)).Q
-        small = self.svd(ex.dot(Q.T, A), full_matrices=False)
-        U, S, Vh = ex.dot(Q, small[0])[:, :k], small[1][:k], small[2][:k]
-        left = self.norm(A, keepdims=False) ** 2 - ex.sum(S**2, keepdims=False)
-        error = ex.sqrt(ex.maximum(left, 0))
-        ex.persist(U, S, Vh, error)  # as one program: each by itself would multiply by A again as often
-        return LowRankResult(U, S, Vh, error)
+        return _lowrank.svd_lowrank(self._executor, self._executor._array(A), k, oversample, iterations, seed, tol)
 
     def pca(self, X: Any, k: SupportsIndex) -> PCAResult:
         """The k directions in which the rows of X vary most, computed at once.
@@ -309,10 +409,19 @@ class Linalg:
             U, S, Vh = self.svd(centred, full_matrices=False)
             U, S, Vh = U[:, :k], S[:k], Vh[:k]
         else:
-            U, S, Vh, _ = self.svd_lowrank(centred, k)
+            U, S, Vh, *_ = self.svd_lowrank(centred, k)
         result = PCAResult(Vh, S**2 / max(X.shape[0] - 1, 1), mean, U * S)
         ex.persist(*result)
         return result
+
+
+def _order(ord: Any, name: str = "ord") -> float | str | None:
+    """The order of a norm as the core takes it."""
+    if isinstance(ord, np.generic):
+        ord = ord.item()
+    if ord is not None and not isinstance(ord, int | float | str):
+        raise TypeError(f"{name} is {ord!r}: a number or a name was expected")
+    return ord
 
 
 _SVD_MOST = 4096  # from here on all singular vectors take much longer than the few that are wanted
@@ -370,6 +479,13 @@ class Random:
             dtype=_operand.dtype(dtype),
             block_shape=_operand.block(block_shape),
         )
+
+
+def _uplo(UPLO: str) -> str:
+    """A triangle by NumPy's name."""
+    if not isinstance(UPLO, str) or UPLO.upper() not in ("L", "U"):
+        raise ValueError(f"UPLO argument must be 'L' or 'U', not {UPLO!r}")
+    return UPLO.upper()
 
 
 def _seed(seed: SupportsIndex | None) -> str:

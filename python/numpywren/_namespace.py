@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _protocol
 from ._factors import SlogdetResult
-from ._orthogonal import QRResult, SVDResult
+from ._orthogonal import EighResult, QRResult, SVDResult
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -103,6 +103,14 @@ class Linalg:
         """The singular values."""
         return self._ex.linalg.svdvals(x)
 
+    def eigh(self, x: Any, /) -> EighResult:
+        """The eigenvalues and eigenvectors of a symmetric matrix."""
+        return self._ex.linalg.eigh(x)
+
+    def eigvalsh(self, x: Any, /) -> BigMatrix:
+        """The eigenvalues of a symmetric matrix."""
+        return self._ex.linalg.eigvalsh(x)
+
     def matmul(self, x1: Any, x2: Any, /) -> BigMatrix:
         """The matrix product."""
         return self._ex.matmul(x1, x2)
@@ -122,14 +130,19 @@ class Linalg:
 
     def matrix_norm(self, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> BigMatrix:
         """The norm of a matrix."""
-        return self._ex.linalg.norm(x, ord, (-2, -1), keepdims)
+        return self._ex.linalg.matrix_norm(x, ord, keepdims)
 
     def vector_norm(self, x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> BigMatrix:
         """The norm of vectors; of all elements without an axis."""
-        x = self._ex._array(x)
-        if axis is None and ord != 2 and x.ndim > 1:
-            raise NotImplementedError(f"vector_norm with ord={ord} of all elements: give an axis")
-        return self._ex.linalg.norm(x, None if ord == 2 else ord, axis, keepdims)
+        return self._ex.linalg.vector_norm(x, ord, axis, bool(keepdims))
+
+    def pinv(self, x: Any, /, *, rtol: float | None = None) -> BigMatrix:
+        """The pseudo-inverse."""
+        return self._ex.linalg.pinv(x, rtol=rtol)
+
+    def matrix_rank(self, x: Any, /, *, rtol: float | None = None) -> BigMatrix:
+        """The rank."""
+        return self._ex.linalg.matrix_rank(x, rtol=rtol)
 
 
 class Namespace:

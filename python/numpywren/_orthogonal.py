@@ -24,13 +24,23 @@ class SVDResult(NamedTuple):
     Vh: BigMatrix
 
 
+class EighResult(NamedTuple):
+    """A = Z diag(w) Zᵀ: `eigenvalues` is w, `eigenvectors` Z."""
+
+    eigenvalues: BigMatrix
+    eigenvectors: BigMatrix
+
+
 class LowRankResult(NamedTuple):
-    """A is about U diag(S) Vh; `error` is how far off, in the Frobenius norm."""
+    """A is about U diag(S) Vh."""
 
     U: BigMatrix
     S: BigMatrix
     Vh: BigMatrix
     error: BigMatrix
+    """How far off, in the Frobenius norm."""
+    bounds: BigMatrix
+    """For each of S, how far a singular value of A is from it at most; mostly they are much nearer."""
 
 
 class PCAResult(NamedTuple):

@@ -367,12 +367,55 @@ def _svd(ex: Executor, a: Any, full_matrices: bool = True, compute_uv: bool = Tr
     return ex.linalg.svd(a, full_matrices, compute_uv)
 
 
+@_implements(np.linalg.eigh)
+def _eigh(ex: Executor, a: Any, UPLO: str = "L") -> tuple[BigMatrix, BigMatrix]:
+    return ex.linalg.eigh(a, UPLO)
+
+
+@_implements(np.linalg.eigvalsh)
+def _eigvalsh(ex: Executor, a: Any, UPLO: str = "L") -> BigMatrix:
+    return ex.linalg.eigvalsh(a, UPLO)
+
+
 @_implements(np.linalg.lstsq)
 def _lstsq(ex: Executor, a: Any, b: Any, rcond: Any = None) -> Any:
     return ex.linalg.lstsq(a, b, rcond)
 
 
-if hasattr(np.linalg, "svdvals"):
+_UNSET: Any = object()
+
+
+@_implements(np.linalg.pinv)
+def _pinv(ex: Executor, a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = _UNSET) -> BigMatrix:
+    if rcond is None and rtol is _UNSET:
+        rcond = 1e-15  # NumPy's
+    return ex.linalg.pinv(a, rcond, hermitian, rtol=None if rtol is _UNSET else rtol)
+
+
+@_implements(np.linalg.matrix_rank)
+def _matrix_rank(ex: Executor, A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> BigMatrix:
+    return ex.linalg.matrix_rank(A, tol, hermitian, rtol=rtol)
+
+
+@_implements(np.linalg.cond)
+def _cond(ex: Executor, x: Any, p: Any = None) -> BigMatrix:
+    return ex.linalg.cond(x, p)
+
+
+@_implements(np.linalg.multi_dot)
+def _multi_dot(ex: Executor, arrays: Any, *, out: None = None) -> BigMatrix:
+    return ex.linalg.multi_dot(arrays)
+
+
+if hasattr(np.linalg, "svdvals"):  # NumPy 2
+
+    @_implements(np.linalg.matrix_norm)
+    def _matrix_norm(ex: Executor, x: Any, /, *, keepdims: Any = False, ord: Any = "fro") -> BigMatrix:
+        return ex.linalg.matrix_norm(x, ord, bool(keepdims))
+
+    @_implements(np.linalg.vector_norm)
+    def _vector_norm(ex: Executor, x: Any, /, *, axis: Any = None, keepdims: Any = False, ord: Any = 2) -> BigMatrix:
+        return ex.linalg.vector_norm(x, ord, axis, bool(keepdims))
 
     @_implements(np.linalg.svdvals)
     def _svdvals(ex: Executor, x: Any, /) -> BigMatrix:
