@@ -1,4 +1,4 @@
-"""Our speed against NumPy, SciPy, scikit-learn and Dask: ``make bench``, or ``python benchmarks/run.py [--quick] [--only X]``.
+"""Our speed against NumPy, SciPy, ScaLAPACK, scikit-learn and Dask: ``make bench``, or ``benchmarks/run.py [--only X]``.
 
 Every measurement is a fresh process (jobs.py). The sides of a job take turns, so that a machine that grows slower slows all
 of them; medians count. All have two threads. OPENBLAS_CORETYPE is unset for every side, and the kernels that each OpenBLAS
@@ -77,6 +77,7 @@ def neighbours(n: int) -> float:
 
 ALONE = f"{OURS}, 1 worker"
 MEMORY = f"{OURS} in memory"
+DOUBLE = f"{OURS}, float64"
 JOBS = [
     Job("matmul", 8192, (OURS, "NumPy", ALONE), (faster("NumPy", 0.97), faster(ALONE, 1.9)), product),
     Job("matmul with copies", 8192, (OURS, "NumPy"), (faster("NumPy", 0.9),), product),
@@ -89,11 +90,28 @@ JOBS = [
     ),
     Job("cholesky", 16384, (OURS, "SciPy"), (rate(160),), factorisation, quick=4096, repeats=3),
     Job("solve", 8192, (OURS, "SciPy"), (faster("SciPy", 1.3),), solution),
-    Job("solve general", 8192, (OURS, "SciPy", ALONE), (faster("SciPy", 1.35),), elimination),
-    Job("solve general, n right sides", 8192, (OURS, "SciPy"), (faster("SciPy", 1.4),), lambda n: 8 / 3 * n**3, repeats=3),
+    Job(
+        "solve general", 8192, (OURS, "SciPy", ALONE, "ScaLAPACK"), (faster("SciPy", 1.35), faster("ScaLAPACK", 1)), elimination
+    ),
+    Job("solve general, refined", 8192, (OURS, "SciPy"), (faster("SciPy", 1.9),), elimination),
+    Job(
+        "solve general, n right sides",
+        8192,
+        (OURS, "SciPy", "ScaLAPACK"),
+        (faster("SciPy", 1.4), faster("ScaLAPACK", 1)),
+        lambda n: 8 / 3 * n**3,
+        repeats=3,
+    ),
     Job("inv", 8192, (OURS, "SciPy"), (faster("SciPy", 1.6),), product, repeats=3),
-    Job("qr", 8192, (OURS, "NumPy", ALONE), (faster("NumPy", 2.2),), orthogonal, repeats=3),
-    Job("qr, R", 8192, (OURS, "NumPy", ALONE), (faster("NumPy", 2.2),), triangle_of, repeats=3),
+    Job("qr", 8192, (OURS, "NumPy", ALONE, "ScaLAPACK"), (faster("NumPy", 2.2), faster("ScaLAPACK", 1)), orthogonal, repeats=3),
+    Job(
+        "qr, R",
+        8192,
+        (OURS, "NumPy", ALONE, "ScaLAPACK"),
+        (faster("NumPy", 2.2), faster("ScaLAPACK", 1)),
+        triangle_of,
+        repeats=3,
+    ),
     Job(
         "tall qr",
         400_000,
@@ -103,6 +121,10 @@ JOBS = [
         quick=40_000,
     ),
     Job("tall qr, R", 2_000_000, (OURS, "NumPy"), (faster("NumPy", 5),), lambda m: 2.0 * m * 64**2, quick=200_000),
+    Job("svd", 3072, (OURS, "NumPy", ALONE), (faster("NumPy", 1.0),), quick=1024, repeats=3),
+    Job("svd, values", 3072, (OURS, "NumPy", ALONE), (faster("NumPy", 1.5),), quick=1024, repeats=3),
+    Job("eigh", 4096, (OURS, "NumPy", ALONE), (faster("NumPy", 1.0),), quick=1024, repeats=3),
+    Job("eigh, values", 4096, (OURS, "NumPy", ALONE), (faster("NumPy", 1.3),), quick=1024, repeats=3),
     Job("tall svd", 200_000, (OURS, "NumPy"), (faster("NumPy", 3),), quick=20_000),
     Job(
         "nearest neighbour",
@@ -122,6 +144,25 @@ JOBS = [
         repeats=1,
     ),
     Job("out-of-core cholesky", 24_576, (OURS, MEMORY), (faster(MEMORY, 0.8),), factorisation, quick=4096, repeats=1),
+    Job(
+        "out-of-core solve general, n right sides",
+        12_288,
+        (OURS, MEMORY),
+        (faster(MEMORY, 0.7),),
+        lambda n: 8 / 3 * n**3,
+        quick=4096,
+        repeats=1,
+    ),
+    Job("out-of-core qr, R", 12_288, (OURS, MEMORY), (faster(MEMORY, 0.7),), triangle_of, 2048, 1),
+    *(
+        Job(f"{name}, float32", 8192, (OURS, DOUBLE), (faster(DOUBLE, 1.7),), work, repeats=3)
+        for name, work in {
+            "matmul": product,
+            "cholesky": factorisation,
+            "solve general, n right sides": lambda n: 8 / 3 * n**3,
+            "qr, R": triangle_of,
+        }.items()
+    ),
     Job("latency", 100, (OURS, "NumPy"), (under_seconds(1e-3),), quick=100),
     Job("import", 0, (OURS,), (under_seconds(0.3),), quick=0),
 ]

@@ -205,10 +205,10 @@ def test_bad_arguments(ex):
             f(X[0])
         with pytest.raises(NotImplementedError, match="stack"):
             f(np.ones((2, 2, 2)))
-    with pytest.raises(NotImplementedError, match="full_matrices=False"):
-        ex.linalg.svd(X)
-    with pytest.raises(NotImplementedError, match="4096"):
-        ex.linalg.svdvals(ex.zeros((5000, 5000)))
+    with pytest.raises(NotImplementedError, match=r"\(20000,30000\).* 16384 elements at most; svd_lowrank"):
+        ex.linalg.svd(ex.zeros((20000, 30000)))
+    with pytest.raises(NotImplementedError, match="65536.*svd_lowrank"):
+        ex.linalg.svdvals(ex.zeros((70000, 70000)))
     with pytest.raises(LinAlgError, match="Incompatible dimensions"):
         ex.linalg.lstsq(X, np.ones(3))
     with pytest.raises(LinAlgError, match=r"1-dimensional array given. Array must be two-dimensional"):
@@ -231,9 +231,9 @@ def test_nan(ex, rng):
     assert unknown[:, 11].any()
     assert unknown[range(12, 20), range(12, 20)].all()
     for f in (ex.linalg.svdvals, lambda a: ex.linalg.svd(a, full_matrices=False).U):
-        with pytest.raises(LinAlgError, match="does not converge"):
+        with pytest.raises(LinAlgError, match="SVD did not converge"):
             f(A).numpy()
-    with pytest.raises(LinAlgError, match="does not converge"):
+    with pytest.raises(LinAlgError, match="SVD did not converge"):
         ex.linalg.lstsq(A, X[:, 0])
 
 

@@ -46,6 +46,29 @@ JOBS = {
         exact = (A @ v).numpy()
         assert np.abs((L @ (L.T @ v)).numpy() - exact).max() < 1e-10 * np.abs(exact).max()
     """,
+    "solve": """
+        n, block = 3000, 300
+        A = ex.random.standard_normal((n, n), seed=0, block_shape=(block, block)).persist()
+        B = ex.random.standard_normal((n, n), seed=1, block_shape=(block, block)).persist()
+        X = ex.linalg.solve(A, B).persist()
+        v = np.random.default_rng(0).standard_normal((n, 1))
+        residual = (A @ (X @ v)).numpy() - (B @ v).numpy()
+        assert np.abs(residual).max() < 1e-12 * n * float(ex.linalg.norm(A, 1)) * float(ex.linalg.norm(X, 1))
+    """,
+    "qr": """
+        n, block = 3000, 300
+        A = ex.random.standard_normal((n, n), seed=0, block_shape=(block, block)).persist()
+        Q, R = (x.persist() for x in ex.linalg.qr(A))
+        v = np.random.default_rng(0).standard_normal((n, 1))
+        assert np.abs((Q @ (R @ v)).numpy() - (A @ v).numpy()).max() < 1e-9
+        assert np.abs((Q.T @ (Q @ v)).numpy() - v).max() < 1e-11
+    """,
+    "tall svd": """
+        A = ex.random.standard_normal((100_000, 100), seed=0, block_shape=(5_000, 100)).persist()
+        U, s, Vh = (x.persist() for x in ex.linalg.svd(A, full_matrices=False))
+        v = np.random.default_rng(0).standard_normal((100, 1))
+        assert np.abs((U @ (s.numpy()[:, None] * (Vh @ v).numpy())).numpy() - (A @ v).numpy()).max() < 1e-9
+    """,
     "elementwise": """
         A = ex.random.uniform(size=(20_000, 500), seed=0, block_shape=(1000, 500)).persist()
         B = (ex.exp(A) * 2 - A).persist()

@@ -77,6 +77,7 @@ func init() { // not in the declaration: the makers use Apply's table through th
 		"lu_det": {2, 2, applyLuDet}, "lu_unpack": {2, 2, applyLuUnpack}, "det": onArray(applyDet), "slogdet": {1, 1, applySlogdet}, "inv": onArray(applyInv),
 		"lower_inverse": onArray(applyLowerInverse),
 		"qr":            {1, 1, applyQR}, "qr_multiply": onArrays(5, applyQRMultiply), "svd": {1, 1, applySVD}, "lstsq": {2, 2, applyLstsq},
+		"eigh": {1, 1, applyEigh}, "eigvalsh": onArray(applyEigvalsh),
 		"program": {1, 64, applyProgram}, "map_blocks": one(1, maxMapped, applyMapBlocks),
 	}
 }

@@ -7,8 +7,16 @@ import (
 	"numpywren/core/grid"
 )
 
-// svdMost is the longest shorter side of a matrix whose SVD is computed: its R is one tile, and one task's work.
-const svdMost = 4096
+// What is decomposed how. A matrix with a shorter side of oneTaskSVD elements at most is one task's, LAPACK's gesdd; a larger one becomes
+// a band, whose tiles have bandSide rows and columns. Divide and conquer is one task, which holds some matrices of the shorter side's
+// length: svdMost is its longest. Values alone take a task that holds the band only.
+const (
+	oneTaskSVD    = 768
+	bandSide      = 512
+	bandWidth     = 64
+	svdMost       = 16384
+	svdValuesMost = 65536
+)
 
 // decomposed is A = U diag(s) Vᵀ, with s as a column.
 type decomposed struct{ u, s, vt *Node }
@@ -31,10 +39,10 @@ func (b *builder) smallSVD(x *Node) (decomposed, error) {
 	return decomposed{out[0], out[1], out[2]}, nil
 }
 
-// checkSVD refuses what R of which is no task for one worker.
-func (b *builder) checkSVD(x *Node, instead string) error {
-	if n := min(x.grid[0].Len, x.grid[1].Len); n > svdMost {
-		return b.refuse("a matrix of shape %s: its shorter side may have %d elements at most; %s", shapeText(x.Shape()), svdMost, instead)
+// checkSVD refuses what is too large for the task between the two stages.
+func (b *builder) checkSVD(x *Node, most int64, instead string) error {
+	if n := min(x.grid[0].Len, x.grid[1].Len); n > most {
+		return b.refuse("a matrix of shape %s: its shorter side may have %d elements at most; %s", shapeText(x.Shape()), most, instead)
 	}
 	return nil
 }
@@ -42,23 +50,57 @@ func (b *builder) checkSVD(x *Node, instead string) error {
 // isOneTask says whether a matrix is so small that its SVD begins without a QR factorisation of ours.
 func isOneTask(x *Node) bool { return x.grid.NumTiles() == 1 && x.grid[0].Len <= 2*x.grid[1].Len }
 
+// squareSVD decomposes a square matrix.
+func (b *builder) squareSVD(x *Node) (decomposed, error) {
+	if x.grid[0].Len > oneTaskSVD {
+		return b.bandSVD(x)
+	}
+	return b.smallSVD(x)
+}
+
 // svd decomposes a matrix with at least as many rows as columns: A = Q R, R = U' diag(s) Vᵀ, U = Q U'.
 func (b *builder) svd(x *Node) (decomposed, error) {
-	if isOneTask(x) {
+	rows, cols := x.grid[0].Len, x.grid[1].Len
+	switch {
+	case rows == cols:
+		return b.squareSVD(x)
+	case cols <= oneTaskSVD && isOneTask(x):
 		return b.smallSVD(x)
 	}
 	f, err := b.factor(x, false)
 	if err != nil {
 		return decomposed{}, err
 	}
-	d, err := b.smallSVD(b.thinR(f.r, f.rank()))
+	d, err := b.squareSVD(b.thinR(f.r, f.rank()))
 	if err == nil {
 		d.u, err = b.timesQ(f, d.u)
 	}
 	return d, err
 }
 
-// applySVD is numpy.linalg.svd for full_matrices=False: U, s, Vᵀ, or the singular values alone.
+// fullSVD is svd with a square U, for a matrix with more rows than columns: Q times U' and, beside it, ones on the diagonal.
+func (b *builder) fullSVD(x *Node) (decomposed, error) {
+	f, err := b.factor(x, false)
+	if err != nil {
+		return decomposed{}, err
+	}
+	d, err := b.squareSVD(b.thinR(f.r, f.rank()))
+	if err != nil {
+		return decomposed{}, err
+	}
+	rows := f.v.grid[0]
+	g := grid.Grid{rows, {Len: rows.Len, Block: min(rows.Block, bandSide)}}
+	place := b.generate(genOp{Kernel: "arange", After: "0, 1"}, grid.Grid{g[0]}, int64Type)
+	beyond := b.ew(fmt.Sprintf("where(a >= %d, b, 0 * b)", f.rank()), x.dtype, g, b.expand(place, []int{1}), b.eye(g, x.dtype))
+	out, err := b.callAll("svd_padded", d.u, beyond)
+	if err != nil {
+		return decomposed{}, err
+	}
+	d.u, err = b.multiply(f, out[0], false)
+	return d, err
+}
+
+// applySVD is numpy.linalg.svd: U, s, Vᵀ, or the singular values alone.
 func applySVD(b *builder, args []Operand, p *params) ([]*Node, error) {
 	full, vectors := p.bool("full_matrices", false), p.bool("compute_uv", true)
 	if p.err != nil {
@@ -72,13 +114,14 @@ func applySVD(b *builder, args []Operand, p *params) ([]*Node, error) {
 		return nil, err
 	}
 	rows, cols := x.grid[0].Len, x.grid[1].Len
-	switch {
-	case vectors && full && rows != cols:
-		return nil, b.refuse("full_matrices=True of a matrix of shape %s: pass full_matrices=False", shapeText(x.Shape()))
-	case min(rows, cols) == 0:
-		return b.emptySVD(x, vectors), nil
+	if min(rows, cols) == 0 {
+		return b.emptySVD(x, vectors, full), nil
 	}
-	if err := b.checkSVD(x, "svd_lowrank computes the largest singular values of larger ones"); err != nil {
+	most := int64(svdValuesMost)
+	if vectors {
+		most = svdMost
+	}
+	if err := b.checkSVD(x, most, "svd_lowrank computes the largest singular values of larger ones"); err != nil {
 		return nil, err
 	}
 	wide := rows < cols
@@ -89,7 +132,11 @@ func applySVD(b *builder, args []Operand, p *params) ([]*Node, error) {
 		s, err := b.values(x)
 		return []*Node{s}, err
 	}
-	d, err := b.svd(x)
+	decompose := b.svd
+	if full && rows != cols {
+		decompose = b.fullSVD
+	}
+	d, err := decompose(x)
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +148,19 @@ func applySVD(b *builder, args []Operand, p *params) ([]*Node, error) {
 
 // values is the singular values of a matrix that is not wide.
 func (b *builder) values(x *Node) (*Node, error) {
-	if !isOneTask(x) {
+	if rows, cols := x.grid[0].Len, x.grid[1].Len; rows > cols && !(cols <= oneTaskSVD && isOneTask(x)) {
 		r, err := b.onlyR(x)
 		if err != nil {
 			return nil, err
 		}
 		x = r
+	}
+	if x.grid[1].Len > oneTaskSVD {
+		s, err := b.bandValues(x)
+		if err != nil {
+			return nil, err
+		}
+		return b.squeeze(s, []int{1}), nil
 	}
 	out, err := b.callAll("small_svdvals", b.oneTile(x))
 	if err != nil {
@@ -115,12 +169,18 @@ func (b *builder) values(x *Node) (*Node, error) {
 	return b.squeeze(out[0], []int{1}), nil
 }
 
-func (b *builder) emptySVD(x *Node, vectors bool) []*Node {
+// emptySVD is that of a matrix without elements.
+func (b *builder) emptySVD(x *Node, vectors, full bool) []*Node {
+	rows, cols := x.grid[0].Len, x.grid[1].Len
 	zeros := func(shape ...int64) *Node { return b.full(defaultAxes(shape, x.dtype), int64(0), x.dtype) }
-	if !vectors {
+	switch {
+	case !vectors:
 		return []*Node{zeros(0)}
+	case full:
+		ones := func(n int64) *Node { return b.eye(defaultAxes([]int64{n, n}, x.dtype), x.dtype) }
+		return []*Node{ones(rows), zeros(0), ones(cols)}
 	}
-	return []*Node{zeros(x.grid[0].Len, 0), zeros(0), zeros(0, x.grid[1].Len)}
+	return []*Node{zeros(rows, 0), zeros(0), zeros(0, cols)}
 }
 
 // applyLstsq is numpy.linalg.lstsq: the x of least norm that makes |A x - b| least, the squares of the residuals' norms (which are
@@ -148,7 +208,7 @@ func applyLstsq(b *builder, args []Operand, p *params) ([]*Node, error) {
 	if a.grid[0].Len != rhs.grid[0].Len {
 		return nil, errs.New(errs.LinAlg, "Incompatible dimensions")
 	}
-	if err := b.checkSVD(a, "qr and solve_triangular solve larger ones of full rank"); err != nil {
+	if err := b.checkSVD(a, svdMost, "qr and solve_triangular solve larger ones of full rank"); err != nil {
 		return nil, err
 	}
 	dtype := computed(promote(a.dtype, rhs.dtype))
@@ -186,7 +246,7 @@ func (b *builder) leastSquares(a, rhs *Node, rcond, alpha float64) ([]*Node, err
 	if err != nil {
 		return nil, err
 	}
-	d, err := b.smallSVD(b.thinR(f.r, f.rank()))
+	d, err := b.squareSVD(b.thinR(f.r, f.rank()))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -261,26 +262,45 @@ func TestCancelAndResume(t *testing.T) {
 
 // TestNeverSent: the client dies between writing the job and sending its first message; whoever waits for it sends that.
 func TestNeverSent(t *testing.T) {
-	q := &forgetful{Driver: wrapped{memoryQueue()}}
+	q := &forgetful{Driver: wrapped{memoryQueue()}, loses: []int64{1}}
 	s := newSite(t, blob.NewMemory(), queue.New(q), choleskyText, 64, 32, Settings{}, nil)
 	s.lease = shortLease
 	s.worker(Options{})
 	id := s.submit().ID()
-	require.True(t, q.forgot.Load())
+	require.NotZero(t, q.sent.Load())
 	j, err := s.d.Job(context.Background(), id)
 	require.NoError(t, err)
 	require.NoError(t, j.Watch(context.Background(), Watching{Stalled: 24 * time.Second}))
 	s.same()
 }
 
-// forgetful is a queue that loses the first message.
+// TestRevived: messages are lost while the job runs; whoever waits for it resumes it, as often as it takes.
+func TestRevived(t *testing.T) {
+	q := &forgetful{Driver: wrapped{memoryQueue()}, loses: []int64{3, 7, 8}}
+	s := newSite(t, blob.NewMemory(), queue.New(q), solveText, 256, 32, Settings{}, nil)
+	s.lease = shortLease
+	for range 2 {
+		s.worker(Options{Beat: 20 * time.Millisecond})
+	}
+	j := s.submit()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	require.NoError(t, j.Watch(ctx, Watching{Stalled: time.Second}))
+	s.same()
+	l, err := j.Look(ctx)
+	require.NoError(t, err)
+	require.Greater(t, l.Run, 1)
+}
+
+// forgetful is a queue that loses some of what is sent: the numbers of the calls, from 1.
 type forgetful struct {
 	queue.Driver
-	forgot atomic.Bool
+	loses []int64
+	sent  atomic.Int64
 }
 
 func (d *forgetful) Send(ctx context.Context, messages []queue.Message) error {
-	if d.forgot.CompareAndSwap(false, true) {
+	if slices.Contains(d.loses, d.sent.Add(1)) {
 		return nil
 	}
 	return d.Driver.Send(ctx, messages)

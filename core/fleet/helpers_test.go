@@ -187,6 +187,21 @@ func (s *site) worker(opt Options) (stop func(), done chan struct{}) {
 	return stop, done
 }
 
+// task is the program's task of a name.
+func (s *site) task(name string) lambdapack.Task {
+	s.t.Helper()
+	left := slices.Collect(s.plan.Roots())
+	for len(left) > 0 {
+		t := left[0]
+		if s.plan.TaskName(t) == name {
+			return t
+		}
+		left = slices.AppendSeq(left[1:], s.plan.Children(t))
+	}
+	s.t.Fatalf("there is no task %s", name)
+	return lambdapack.Task{}
+}
+
 func (s *site) submit() *Job {
 	s.t.Helper()
 	j, err := s.d.Submit(context.Background(), s.manifest)

@@ -140,10 +140,12 @@ func TestCancelledAtItsEnd(t *testing.T) {
 	}
 }
 
-// deaf is a queue that does not hear that leases are to be renewed, nor that they lapsed, for a worker that is to seem frozen.
-type deaf struct{ queue.Driver }
+// cutOff is a queue that renews no lease, and does not say that they lapsed, for a worker that is to seem frozen.
+type cutOff struct{ queue.Driver }
 
-func (deaf) Extend(context.Context, queue.Receipt, time.Duration) error { return nil }
+func (cutOff) Extend(context.Context, queue.Receipt, time.Duration) error {
+	return errs.New(errs.OS, "no answer")
+}
 
 // TestThaw: a worker stands still before an action, of every kind, until the job was done by another, in the same run or in one that
 // it was resumed with; then it goes on with what it has in hand. It spoils nothing, and takes part in the next job.
@@ -170,7 +172,7 @@ func testThaw(t *testing.T, op scheduler.Op, at int64, results, resumed bool) {
 	var seen atomic.Int64
 	stuck, goOn := make(chan struct{}), make(chan struct{})
 	d := s.d
-	s.d = &Deployment{Store: d.Store, Queue: queue.New(deaf{wrapped{memory}}), Version: d.Version}
+	s.d = &Deployment{Store: d.Store, Queue: queue.New(cutOff{wrapped{memory}}), Version: d.Version}
 	stop, _ := s.worker(Options{ID: "frozen", fault: func(a scheduler.Action) bool {
 		if n := seen.Load(); a.Op == op && n < at {
 			if n = seen.Add(1); n == at {

@@ -113,7 +113,7 @@ func (s *slot) act(ctx context.Context, a scheduler.Action) (scheduler.Outcome, 
 	case scheduler.Ready:
 		return answer(r.ready(ctx, a.Task, s.fresh))
 	case scheduler.Claim:
-		return r.claim(ctx, a.Task, a.By, a.Keep)
+		return s.claim(ctx, a)
 	case scheduler.Send:
 		return scheduler.Done, s.post(ctx, r.message(a.Task, a.Priority))
 	case scheduler.Each:
@@ -137,6 +137,20 @@ func answer(yes bool, err error) (scheduler.Outcome, error) {
 		return scheduler.Yes, err
 	}
 	return scheduler.No, err
+}
+
+// claim is made by the holder of the message alone, as package scheduler says why.
+func (s *slot) claim(ctx context.Context, a scheduler.Action) (scheduler.Outcome, error) {
+	bound, cancel, holds := s.lease.within(ctx)
+	defer cancel()
+	if !holds {
+		return scheduler.Lapsed, nil
+	}
+	o, err := s.run.claim(bound, a.Task, a.By, a.Keep)
+	if err != nil && bound.Err() != nil && ctx.Err() == nil {
+		return scheduler.Lapsed, nil
+	}
+	return o, err
 }
 
 // begin is Exists of the task that comes next in the chain.
@@ -305,12 +319,12 @@ func (s *slot) ack(ctx context.Context) error {
 	return nil
 }
 
-// release gives the message back. One that failed too often ends the job.
+// release gives the message back. One that failed too often ends the job. Without a reason it is not ours any more.
 func (s *slot) release(ctx context.Context, reason error) error {
 	r, w := s.run, s.worker
 	ctx = context.WithoutCancel(ctx)
 	wait := time.Duration(0)
-	if !w.stopping.Load() {
+	if reason != nil && !w.stopping.Load() {
 		name := r.plan.TaskName(s.machine.Current())
 		r.note("task %s failed, delivery %d: %v", name, s.delivery.Attempt, reason)
 		if scheduler.Exhausted(s.delivery.Attempt, r.manifest.Settings.Most) {

@@ -28,7 +28,7 @@ func (w *Worker) take(o order, d queue.Delivery) (l *lease, over bool) {
 	if d.Attempt == 1 && w.fulfilled.has(o) {
 		return nil, true
 	}
-	l = w.leases.hold(d.Receipt)
+	l = w.leases.hold(d.Receipt, w.opt.Lease)
 	t := w.inHand[o]
 	switch {
 	case t == nil:

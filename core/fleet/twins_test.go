@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,4 +64,70 @@ func TestRecent(t *testing.T) {
 	}
 	require.False(t, r.has(number(0)))
 	require.LessOrEqual(t, len(r.young)+len(r.old), 2*remembered)
+}
+
+// gate is passed once, by whoever comes first.
+type gate struct {
+	passed chan struct{}
+	pass   func()
+}
+
+func newGate() *gate {
+	g := &gate{passed: make(chan struct{})}
+	g.pass = sync.OnceFunc(func() { close(g.passed) })
+	return g
+}
+
+// TestLateClaim: of one message two workers know, since its lease lapsed. The second finds a child that is not ready, and acknowledges
+// it; then the child becomes ready, and the first comes upon it. It must not claim it: if it died then, nobody would have the duty.
+func TestLateClaim(t *testing.T) {
+	memory := memoryQueue()
+	s := newSite(t, blob.NewMemory(), memory, choleskyText, 96, 32, Settings{Unchain: true, Most: 8}, nil)
+	s.lease = shortLease
+	parent, other := s.task("col_update(row=1, col=0)"), s.task("col_update(row=2, col=0)")
+	child := s.task("low_rank_update(iter=0, row=1, col=2)")
+	asked, acked, written, over := newGate(), newGate(), newGate(), newGate()
+	// other is written when the second worker is done with parent; then parent's first worker goes on, and who wrote other after it.
+	order := func(a scheduler.Action) {
+		switch {
+		case a.Op == scheduler.Write && a.Task == other:
+			<-acked.passed
+		case a.Op == scheduler.Ready && a.Task == child && a.By == other:
+			written.pass()
+			<-over.passed
+		}
+	}
+	var claims atomic.Int64
+	d := s.d
+	s.d = &Deployment{Store: d.Store, Queue: queue.New(cutOff{wrapped{memory}}), Version: d.Version}
+	s.worker(Options{ID: "late", fault: func(a scheduler.Action) bool {
+		order(a)
+		if a.Task == child && a.By == parent {
+			switch a.Op {
+			case scheduler.Ready:
+				asked.pass()
+				<-written.passed
+			case scheduler.Claim:
+				claims.Add(1)
+			}
+		}
+		dies := a.Op == scheduler.Send && a.Task == child
+		if dies || a.Op == scheduler.Release {
+			over.pass()
+		}
+		return dies
+	}})
+	s.d = d
+	j := s.submit()
+	<-asked.passed
+	s.worker(Options{ID: "second", fault: func(a scheduler.Action) bool {
+		order(a)
+		if a.Op == scheduler.Ack && a.Task == parent {
+			acked.pass()
+		}
+		return false
+	}})
+	require.NoError(t, s.wait(j))
+	s.same()
+	require.NotZero(t, claims.Load())
 }

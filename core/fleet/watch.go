@@ -12,8 +12,8 @@ import (
 type Watching struct {
 	// Seen is told of every look; its error ends the watch (not the job). It may be nil.
 	Seen func(*Look) error
-	// Stalled is how long no message may be in the queue, and no task in hand, before the job is paused: its messages were
-	// purged. 0: a default.
+	// Stalled is how long no message may be in the queue, and no task in hand, before the job is resumed: its messages were lost.
+	// One of which nothing was computed since it began or was resumed is paused. 0: a default.
 	Stalled time.Duration
 	// Patience is how long the store or the queue may fail before the watch does. 0: a default.
 	Patience time.Duration
@@ -149,12 +149,8 @@ func (f *watcher) lost(ctx context.Context, now time.Time) error {
 		quiet = now.Sub(f.silent)
 	}
 	if quiet > f.Stalled {
-		// Perhaps there is none because all is done: large outputs are listed so seldom that it was not seen yet.
-		if end, err := f.complete(ctx); end != nil || err != nil {
-			return err
-		}
-		e := End{State: Paused, Message: "no message of it is in the queue any more: resume() goes on from the tiles that exist"}
-		if _, err := f.d.finish(ctx, f.at(), e); err != nil {
+		f.silent = time.Time{}
+		if err := f.revive(ctx); err != nil {
 			return err
 		}
 	}
@@ -169,6 +165,29 @@ func (f *watcher) lost(ctx context.Context, now time.Time) error {
 		return f.bury(ctx)
 	}
 	return nil
+}
+
+// revive goes on with a job that has no messages any more. They were purged; or the queue delivered one twice at a time, and who had it
+// first acknowledged it while who had it second claimed a task and died (package scheduler, on duty). Each time a task must have been
+// computed since the last, so that there is an end to it.
+func (f *watcher) revive(ctx context.Context) error {
+	// Perhaps there is none because all is done: large outputs are listed so seldom that it was not seen yet.
+	if end, err := f.complete(ctx); end != nil || err != nil {
+		return err
+	}
+	for _, b := range f.look.beats {
+		if b.Done == 0 {
+			continue
+		}
+		err := f.Resume(ctx)
+		if errs.KindOf(err) == errs.Exists { // somebody else did
+			return nil
+		}
+		return err
+	}
+	e := End{State: Paused, Message: "no message of it is in the queue any more: resume() goes on from the tiles that exist"}
+	_, err := f.d.finish(ctx, f.at(), e)
+	return err
 }
 
 // manyDead is how many dead letters are looked at.

@@ -22,6 +22,10 @@ void npw_cblas_dsyrk(int order, int uplo, int trans, int n, int k, double alpha,
 	double *c, int ldc);
 void npw_cblas_ssyrk(int order, int uplo, int trans, int n, int k, float alpha, const float *a, int lda, float beta,
 	float *c, int ldc);
+void npw_cblas_dsymm(int order, int side, int uplo, int m, int n, double alpha, const double *a, int lda, const double *b, int ldb,
+	double beta, double *c, int ldc);
+void npw_cblas_ssymm(int order, int side, int uplo, int m, int n, float alpha, const float *a, int lda, const float *b, int ldb,
+	float beta, float *c, int ldc);
 void npw_cblas_dtrsm(int order, int side, int uplo, int trans, int diag, int m, int n, double alpha, const double *a, int lda,
 	double *b, int ldb);
 void npw_cblas_strsm(int order, int side, int uplo, int trans, int diag, int m, int n, float alpha, const float *a, int lda,
@@ -93,6 +97,10 @@ func isDouble[T float]() bool {
 
 // C = alpha op(A) op(B) + beta C, op(A) being m×k and op(B) k×n; C is not read when beta is 0.
 func blasGemm[T float](transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
+	if isOwn(m, n, k) {
+		ownGemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+		return
+	}
 	ta, tb := pick(transA, yesTrans, noTrans), pick(transB, yesTrans, noTrans)
 	if isDouble[T]() {
 		C.npw_cblas_dgemm(colMajor, ta, tb, C.int(m), C.int(n), C.int(k), C.double(alpha), f64(a), C.int(lda), f64(b), C.int(ldb),
@@ -121,6 +129,15 @@ func blasSyrk[T float](transA bool, n, k int, alpha T, a []T, lda int, beta T, c
 		return
 	}
 	C.npw_cblas_ssyrk(colMajor, lower, ta, C.int(n), C.int(k), C.float(alpha), f32(a), C.int(lda), C.float(beta), f32(c), C.int(ldc))
+}
+
+// C = alpha A B + beta C for a symmetric m×m A, whose lower triangle is read, and an m×n B; C is not read when beta is 0.
+func blasSymm[T float](m, n int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
+	if isDouble[T]() {
+		C.npw_cblas_dsymm(colMajor, leftSide, lower, C.int(m), C.int(n), C.double(alpha), f64(a), C.int(lda), f64(b), C.int(ldb), C.double(beta), f64(c), C.int(ldc))
+		return
+	}
+	C.npw_cblas_ssymm(colMajor, leftSide, lower, C.int(m), C.int(n), C.float(alpha), f32(a), C.int(lda), f32(b), C.int(ldb), C.float(beta), f32(c), C.int(ldc))
 }
 
 // triangle says how trsm is to use its triangle.

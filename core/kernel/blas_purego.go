@@ -54,6 +54,16 @@ func blasSyrk[T float](transA bool, n, k int, alpha T, a []T, lda int, beta T, c
 	}
 }
 
+// C = alpha A B + beta C for a symmetric m×m A, whose lower triangle is read, and an m×n B; C is not read when beta is 0.
+func blasSymm[T float](m, n int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
+	switch a := any(a).(type) {
+	case []float64:
+		impl.Dsymm(blas.Right, blas.Upper, n, m, float64(alpha), a, lda, any(b).([]float64), ldb, float64(beta), any(c).([]float64), ldc)
+	case []float32:
+		impl.Ssymm(blas.Right, blas.Upper, n, m, float32(alpha), a, lda, any(b).([]float32), ldb, float32(beta), any(c).([]float32), ldc)
+	}
+}
+
 // triangle says how trsm is to use its triangle.
 type triangle struct{ left, lower, trans, unit bool }
 

@@ -47,7 +47,7 @@ func gesdd[T float](in *tile.Tile, out []*tile.Tile) error {
 	x := append([]T(nil), tile.View[T](in)...)
 	for i, e := range x { // LAPACK may never end
 		if e-e != 0 {
-			return &Numerical{Kernel: "gesdd", Row: int64(i % m), Reason: "not finite, so that its SVD does not converge"}
+			return &Numerical{Kernel: "gesdd", Row: int64(i % m), Reason: "not finite, so that its SVD did not converge"}
 		}
 	}
 	converged := false
@@ -57,7 +57,7 @@ func gesdd[T float](in *tile.Tile, out []*tile.Tile) error {
 		converged = lapackGesdd(m, n, x, tile.View[T](out[1]), tile.View[T](out[0]), tile.View[T](out[2]))
 	}
 	if !converged {
-		return &Numerical{Kernel: "gesdd", Row: 0, Reason: "one whose SVD does not converge"}
+		return &Numerical{Kernel: "gesdd", Row: 0, Reason: "one whose SVD did not converge"}
 	}
 	return nil
 }

@@ -76,9 +76,13 @@ type Numerical struct {
 	Kernel string
 	Row    int64  // within the tile
 	Reason string // "not positive definite", "singular"
+	Failed string // what failed, in NumPy's words, where it has some
 }
 
 func (e *Numerical) Error() string {
+	if e.Failed != "" {
+		return fmt.Sprintf("%s: %s: the matrix is %s (at row %d of the tile)", e.Failed, e.Kernel, e.Reason, e.Row)
+	}
 	return fmt.Sprintf("%s: the matrix is %s (at row %d of the tile)", e.Kernel, e.Reason, e.Row)
 }
 

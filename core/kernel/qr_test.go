@@ -250,7 +250,7 @@ func TestGesdd(t *testing.T) {
 		a := noise(seeded(3), 9, 9)
 		a.set(4, 2, math.Inf(1))
 		_, err := w.try("svals", &Args{In: []*tile.Tile{w.tile(d, a)}})
-		wantNumerical(t, err, 4, "not finite, so that its SVD does not converge")
+		wantNumerical(t, err, 4, "not finite, so that its SVD did not converge")
 	}
 }
 

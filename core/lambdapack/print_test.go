@@ -211,6 +211,9 @@ func TestFlopsOfLU(t *testing.T) {
 
 // inputsOf is what a program may be called with: matrices of that side, or factors of one.
 func inputsOf(t *testing.T, def *Def, side, unit int64) (inputs []Input, scalars map[string]int64) {
+	if strings.HasPrefix(def.Name, "eigh_") {
+		return eighInputs(def, side, unit)
+	}
 	scalars = map[string]int64{}
 	factors := map[string]grid.Grid{}
 	for _, q := range def.Params {
@@ -273,7 +276,7 @@ func TestShippedPrograms(t *testing.T) {
 		for _, def := range f.Defs {
 			require.NotEmpty(t, def.Doc, def.Name)
 			for _, side := range []int64{0, 1, 64, 65, 200} {
-				if side == 0 && (strings.Contains(def.Name, "qr") || strings.HasPrefix(def.Name, "small_") || def.Name == "lu_det") {
+				if side == 0 && (strings.Contains(def.Name, "qr") || strings.HasPrefix(def.Name, "small_") || strings.HasPrefix(def.Name, "eigh_") || def.Name == "lu_det") {
 					continue // nothing is factored
 				}
 				for unit := range int64(2) {

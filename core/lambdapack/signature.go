@@ -38,7 +38,9 @@ type Signature struct {
 }
 
 // pastes says whether a reducer only copies from its operands, into the block of the axes that it is given.
-func (s *Signature) pastes() bool { return s.Name == "assemble" || s.Name == "take" }
+func (s *Signature) pastes() bool {
+	return s.Name == "assemble" || s.Name == "take" || s.Name == "gbpack"
+}
 
 // work is the arithmetic of a call whose loop variables are x.
 func (s *Signature) work(c *Call, in, out [][]int64, x []int64) float64 {
@@ -74,7 +76,7 @@ var Builtin = newRegistry()
 
 func newRegistry() *registry {
 	r := &registry{sigs: map[string]*Signature{}}
-	for _, s := range slices.Concat(lapackKernels, luKernels, qrKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
+	for _, s := range slices.Concat(lapackKernels, luKernels, qrKernels, eighKernels, svdKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
 		if err := r.Register(s); err != nil {
 			panic(err)
 		}

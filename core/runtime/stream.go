@@ -123,7 +123,8 @@ func (e *evaluation) accumulate(k *kernel.Kernel, call *lambdapack.Call, acc *va
 	if err != nil {
 		return err
 	}
-	if len(operands) <= 2 && slices.ContainsFunc(operands, func(v value) bool { return v.t == nil }) {
+	product := k.Name == "gram" || k.Name == "gemm" && len(operands) == 2
+	if product && slices.ContainsFunc(operands, func(v value) bool { return v.t == nil }) {
 		if acc.shape == nil {
 			acc.shape, acc.dtype = productShape(operands), operands[0].dtype
 		}

@@ -17,7 +17,7 @@ const (
 	Ack               // acknowledge the message, whose task is Task
 	Drop              // acknowledge the message without more ado: its job does not run any more
 	Fail              // the job fails for Reason; Task is where
-	Release           // give the message back, to be delivered again after a backoff; Reason says why
+	Release           // give the message back, to be delivered again after a backoff; Reason says why: nil when the lease lapsed
 )
 
 var opNames = [...]string{"Idle", "Exists", "Read", "Compute", "Write", "Ready", "Claim", "Send", "Each", "Flush", "Ack", "Drop", "Fail", "Release"}
@@ -62,6 +62,7 @@ const (
 	MineKept                // Claim: it was there, with content (By, true)
 	MineSent                // Claim: it was there, with content (By, false)
 	Other                   // Claim: it was there, by another task
+	Lapsed                  // Claim: it was not created, as the message's lease has lapsed, or would have before it was
 	Stopped                 // any: the job does not run any more
 	Failed                  // any: it cannot succeed, however often it is tried (not positive definite, a bug); Err says why
 	Retry                   // any: it may succeed another time (transport); Err says why

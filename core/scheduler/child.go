@@ -10,7 +10,7 @@ type Child struct {
 	aim      aim
 	doing    Op     // the Action under way
 	stop     bool   // the driver said Stop
-	trouble  Result // Stopped, Failed or Retry: it ends the whole message
+	trouble  Result // Lapsed, Stopped, Failed or Retry: it ends the whole message
 }
 
 // step is how far a child has come.
@@ -59,7 +59,7 @@ func (c *Child) first(aim aim) Action {
 // Next takes what came of the last Action and gives the next.
 func (c *Child) Next(r Result) Action {
 	c.stop = c.stop || r.Stop
-	if r.Outcome == Stopped || r.Outcome == Failed || r.Outcome == Retry {
+	if r.Outcome >= Lapsed {
 		c.trouble = r
 		return c.done()
 	}

@@ -17,7 +17,9 @@ import (
 // State is derived from storage and never kept beside it. A task is done when its outputs exist; a tile, once it exists, never
 // changes and never goes away (a driver that drops tiles after their last reader answers Exists and Ready from what was written
 // once, not from what is still there). So every "yes" is for ever, and only a "no" can go stale. A message is delivered until
-// it is acknowledged, now and then twice, now and then to two workers at once. A Slot does, for the task t of its message:
+// it is acknowledged, now and then twice: then its lease lapsed, and two workers go on with it, of which one holds it. Who does not
+// hold it any more can neither acknowledge it (the queue sees to that) nor claim (the driver: Lapsed). A Slot does, for the task t
+// of its message:
 //
 //	1. Exists t?     Yes: go to 4.
 //	2. Read, Compute.
@@ -33,7 +35,9 @@ import (
 // Duty. A claim (c; by t) makes t's message responsible for c: whoever holds a message in whose chain t is run either Sends c,
 // or runs c in that same chain, before it acknowledges. If it dies before, the message comes again, and the new Slot walks the
 // same way: it finds its own name in the claim, which is as good as having made it. So a claim by a dead parent delays c and
-// never loses it, and a claim by Other needs no act: somebody has the duty.
+// never loses it, and a claim by Other needs no act: somebody has the duty. That is why only the holder may claim. If others could,
+// one might claim c after the holder had asked for it, been told that it is not Ready, and acknowledged; and if it then died before
+// Send, no message would be left that had the duty.
 //
 // No child is lost. Let t be the parent of c whose outputs for c came into the store last. Its step 4 asked Ready after that,
 // and saw every input; then c has a claim. What 2a was told does not weaken this: its "yes" counts outputs of t that only this
@@ -180,7 +184,7 @@ func (s *Slot) Next(r Result) Action {
 	switch r.Outcome {
 	case Stopped:
 		return s.do(leaving, Action{Op: Drop, Task: s.head})
-	case Retry:
+	case Retry, Lapsed:
 		return s.do(leaving, Action{Op: Release, Task: s.head, Reason: r.Err})
 	case Failed:
 		return s.do(failing, Action{Op: Fail, Task: s.task, Reason: r.Err})

@@ -40,7 +40,7 @@ func script(t *testing.T, s *Slot, first int32, lines ...string) {
 	answers := map[string]Result{
 		"done": {}, "yes": {Outcome: Yes}, "no": {Outcome: No}, "won": {Outcome: Won}, "kept": {Outcome: MineKept}, "sent": {Outcome: MineSent},
 		"other": {Outcome: Other}, "stopped": {Outcome: Stopped}, "failed": {Outcome: Failed, Err: errors.New("x")},
-		"retry": {Outcome: Retry, Err: errors.New("x")}, "yes, stop": {Outcome: Yes, Stop: true}, "won, stop": {Outcome: Won, Stop: true}, "done, stop": {Stop: true},
+		"retry": {Outcome: Retry, Err: errors.New("x")}, "lapsed": {Outcome: Lapsed}, "yes, stop": {Outcome: Yes, Stop: true}, "won, stop": {Outcome: Won, Stop: true}, "done, stop": {Stop: true},
 	}
 	n := 0
 	answer := func(a Action) Result {
@@ -146,6 +146,9 @@ func TestTroubleEndsTheMessage(t *testing.T) {
 	s = NewSlot(fork, Options{})
 	script(t, s, 1, "Exists 1 → yes", "Ready 2 → yes", "Claim 2 → retry", "Ready 3 → yes", "Claim 3 → won", "Send 3 → done", "Release 1 → done")
 	script(t, s, 1, "Exists 1 → yes", "Ready 2 → stopped", "Ready 3 → stopped", "Drop 1 → done")
+	script(t, s, 1, "Exists 1 → yes", "Ready 2 → yes", "Claim 2 → lapsed", "Ready 3 → no", "Release 1 → done")
+	script(t, NewSlot(chain, Options{Chain: true, Retain: Results}), 1, "Exists 1 → no", "Read 1 → done", "Compute 1 → done",
+		"Ready 2 → yes", "Claim 2 to keep → lapsed", "Release 1 → done")
 	require.Panics(t, func() { s.Receive(number(1)); s.Receive(number(1)) }, "two messages at once")
 }
 

@@ -18,7 +18,8 @@ type actor struct {
 	action   scheduler.Action
 	parts    []part // of Each: the children under way
 	delivery queue.Delivery
-	lapses   bool // the lease is not renewed any more
+	lapses   bool          // the lease is not renewed any more
+	until    time.Duration // of the lease
 
 	inputs []uint64        // of the task, as Read got them
 	fresh  map[Tile]uint64 // outputs of the task
@@ -52,7 +53,7 @@ func (w *world) receive(a *actor) {
 	if err != nil {
 		w.fail("%v", err)
 	}
-	a.idle, a.delivery, a.lapses = false, got[0], false
+	a.idle, a.delivery, a.lapses, a.until = false, got[0], false, w.clock.now+w.Lease
 	a.fresh, a.memory, a.behind = map[Tile]uint64{}, map[Tile]uint64{}, nil
 	w.begin(a, a.slot.Receive(t))
 }
@@ -95,8 +96,8 @@ func (w *world) begin(a *actor, action scheduler.Action) {
 		d *= 50
 		a.lapses = true
 	}
-	if !a.lapses { // a lease that lapsed before is no reason to stop
-		_ = w.queue.Extend(context.Background(), a.delivery.Receipt, d+w.Lease)
+	if !a.lapses && w.queue.Extend(context.Background(), a.delivery.Receipt, d+w.Lease) == nil { // one that lapsed is no reason to stop
+		a.until = w.clock.now + d + w.Lease
 	}
 	w.at(d, a)
 }

@@ -29,7 +29,7 @@ func (w *world) apply(a *actor, x scheduler.Action) (scheduler.Outcome, error) {
 	case scheduler.Ready:
 		return answer(w.ready(a, x.Task)), nil
 	case scheduler.Claim:
-		return w.claim(x), nil
+		return w.claim(a, x), nil
 	case scheduler.Send:
 		w.send(x.Task, x.Priority)
 	case scheduler.Flush:
@@ -79,9 +79,11 @@ func (w *world) ready(a *actor, t Task) bool {
 	return true
 }
 
-func (w *world) claim(x scheduler.Action) scheduler.Outcome {
+func (w *world) claim(a *actor, x scheduler.Action) scheduler.Outcome {
 	c, ok := w.claims[x.Task]
 	switch {
+	case w.clock.now >= a.until:
+		return scheduler.Lapsed
 	case !ok:
 		w.claims[x.Task] = claim{x.By, x.Keep}
 		return scheduler.Won

@@ -86,6 +86,23 @@ func TestInterleavings(t *testing.T) {
 	}
 }
 
+// TestLapsedHolders: of many messages the lease lapses while a worker goes on with them, and workers die then. No task is lost: the
+// one that was late claims nothing, which nobody would have the duty for when it is dead and the other has acknowledged the message.
+func TestLapsedHolders(t *testing.T) {
+	last := *seeds
+	if testing.Short() {
+		last = last/5 + 1
+	}
+	for seed := range last {
+		for _, p := range programs[:3] {
+			c := Config{Seed: seed, Workers: 6, Width: 2, Jitter: 1, Steps: 300_000, Lease: 2 * time.Second, Latency: 500 * time.Millisecond,
+				Options: scheduler.Options{Retain: scheduler.Retention(seed % 2), Chain: seed%3 == 0},
+				Faults:  Faults{Straggle: 0.1, Crash: 0.1, Crashes: 40}}
+			run(t, p.make(seed), c)
+		}
+	}
+}
+
 func run(t *testing.T, p Program, c Config) *Report {
 	t.Helper()
 	r, err := Run(p, c)

@@ -14,7 +14,7 @@ from ._certify import Certificate, FactorCertificate
 from ._factors import LU, Cholesky, SlogdetResult, open_factor, transposition
 from ._functions import Block
 from ._matfuncs import PolarResult
-from ._orthogonal import LowRankResult, PCAResult, QRFactors, QRResult, SVDResult
+from ._orthogonal import EighResult, LowRankResult, PCAResult, QRFactors, QRResult, SVDResult
 from ._refine import certified, refined
 
 if TYPE_CHECKING:
@@ -281,9 +281,20 @@ class Linalg:
     ) -> SVDResult | BigMatrix | tuple[SVDResult, FactorCertificate]:
         """A = U diag(S) Vh; with `compute_uv=False` S alone.
 
-        The shorter side of A may be 4096 at most. `full_matrices=False` gives as many columns of U and rows of Vh as there are
-        singular values, and is needed unless A is square. `check=True` computes at once, and gives with these a
-        `FactorCertificate`.
+        Tall and wide matrices are first brought to a triangle, large ones then in two stages to two diagonals: reduction to a
+        band, and bulge chasing (B. Großer, B. Lang, Efficient parallel reduction to bidiagonal form, Parallel Computing 25,
+        1999). `numpy.linalg.LinAlgError` when it is computed and A is not finite.
+
+        Args:
+            A: a matrix, whose shorter side may be 16,384 at most, 65,536 with `compute_uv=False`; `svd_lowrank` computes the
+                largest singular values of larger ones. The result has its dtype; integers become float64.
+            full_matrices: U and Vh are square; with False they have as many columns and rows as there are singular values,
+                which takes less time and memory unless A is square.
+            compute_uv: False gives the singular values alone.
+            check: computes at once, and gives a `FactorCertificate` with the factors.
+
+        Returns:
+            U, m×m or m×k; S, the k = min(m, n) singular values in descending order; Vh, n×n or k×n.
         """
         ex = self._executor
         A = ex._array(A)
@@ -297,15 +308,44 @@ class Linalg:
         return (result, _certify.svd(ex, A, *result)) if check else result
 
     def svdvals(self, A: Any) -> BigMatrix:
-        """The singular values, in descending order."""
+        """The singular values, in descending order. The shorter side of A may be 65,536 at most."""
         ex = self._executor
         return ex._apply_many("svd", [ex._array(A)], 3, {"compute_uv": False})[0]
+
+    @overload
+    def eigh(self, A: Any, UPLO: str = "L") -> EighResult: ...
+    @overload
+    def eigh(self, A: Any, UPLO: str = "L", *, check: Literal[True]) -> tuple[EighResult, FactorCertificate]: ...
+    def eigh(self, A: Any, UPLO: str = "L", *, check: bool = False) -> EighResult | tuple[EighResult, FactorCertificate]:
+        """The eigenvalues and eigenvectors of a symmetric matrix, as `numpy.linalg.eigh` gives them.
+
+        In two stages: to a band, to three diagonals; then LAPACK's divide and conquer, and the way back as matrix products.
+
+        Args:
+            A: a square matrix, of integers or floats; its side may be 16384 at most.
+            UPLO: "L" or "U", the triangle of A that is read.
+            check: computes at once, and gives with these a `FactorCertificate`.
+
+        Returns:
+            `eigenvalues`, ascending; `eigenvectors`, in the columns of a matrix. float32 for float32, float64 for all else.
+
+        `numpy.linalg.LinAlgError` when A is not square, and, when it is computed, if A has elements that are not finite.
+        """
+        ex = self._executor
+        A, uplo = ex._array(A), _uplo(UPLO)
+        result = EighResult(*ex._apply_many("eigh", [A], 2, {"uplo": uplo}))
+        return (result, _certify.eigh(ex, A, *result, uplo)) if check else result
+
+    def eigvalsh(self, A: Any, UPLO: str = "L") -> BigMatrix:
+        """The eigenvalues of a symmetric matrix of any size, ascending; for the rest see `eigh`."""
+        ex = self._executor
+        return ex._apply("eigvalsh", [ex._array(A)], uplo=_uplo(UPLO))
 
     def lstsq(self, A: Any, b: Any, rcond: float | None = None) -> tuple[BigMatrix, BigMatrix, int, BigMatrix]:
         """The x of least norm that makes ‖A x - b‖ least; computed at once.
 
         Args:
-            A: a matrix, whose shorter side may be 4096 at most.
+            A: a matrix, whose shorter side may be 16,384 at most.
             b: a vector, or a matrix of several.
             rcond: singular values below this times the largest are taken to be zero; by default the machine's precision
                 times the longer side of A.
@@ -391,7 +431,7 @@ def _order(ord: Any, name: str = "ord") -> float | str | None:
     return ord
 
 
-_SVD_MOST = 4096  # the longest shorter side of a matrix whose SVD the core computes
+_SVD_MOST = 4096  # from here on all singular vectors take much longer than the few that are wanted
 
 
 class Random:
@@ -446,6 +486,13 @@ class Random:
             dtype=_operand.dtype(dtype),
             block_shape=_operand.block(block_shape),
         )
+
+
+def _uplo(UPLO: str) -> str:
+    """A triangle by NumPy's name."""
+    if not isinstance(UPLO, str) or UPLO.upper() not in ("L", "U"):
+        raise ValueError(f"UPLO argument must be 'L' or 'U', not {UPLO!r}")
+    return UPLO.upper()
 
 
 def _seed(seed: SupportsIndex | None) -> str:

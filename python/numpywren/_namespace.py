@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _protocol
 from ._factors import SlogdetResult
-from ._orthogonal import QRResult, SVDResult
+from ._orthogonal import EighResult, QRResult, SVDResult
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -102,6 +102,14 @@ class Linalg:
     def svdvals(self, x: Any, /) -> BigMatrix:
         """The singular values."""
         return self._ex.linalg.svdvals(x)
+
+    def eigh(self, x: Any, /) -> EighResult:
+        """The eigenvalues and eigenvectors of a symmetric matrix."""
+        return self._ex.linalg.eigh(x)
+
+    def eigvalsh(self, x: Any, /) -> BigMatrix:
+        """The eigenvalues of a symmetric matrix."""
+        return self._ex.linalg.eigvalsh(x)
 
     def matmul(self, x1: Any, x2: Any, /) -> BigMatrix:
         """The matrix product."""

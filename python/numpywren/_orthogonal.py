@@ -24,6 +24,13 @@ class SVDResult(NamedTuple):
     Vh: BigMatrix
 
 
+class EighResult(NamedTuple):
+    """A = Z diag(w) Zᵀ: `eigenvalues` is w, `eigenvectors` Z."""
+
+    eigenvalues: BigMatrix
+    eigenvectors: BigMatrix
+
+
 class LowRankResult(NamedTuple):
     """A is about U diag(S) Vh."""
 

@@ -367,6 +367,16 @@ def _svd(ex: Executor, a: Any, full_matrices: bool = True, compute_uv: bool = Tr
     return ex.linalg.svd(a, full_matrices, compute_uv)
 
 
+@_implements(np.linalg.eigh)
+def _eigh(ex: Executor, a: Any, UPLO: str = "L") -> tuple[BigMatrix, BigMatrix]:
+    return ex.linalg.eigh(a, UPLO)
+
+
+@_implements(np.linalg.eigvalsh)
+def _eigvalsh(ex: Executor, a: Any, UPLO: str = "L") -> BigMatrix:
+    return ex.linalg.eigvalsh(a, UPLO)
+
+
 @_implements(np.linalg.lstsq)
 def _lstsq(ex: Executor, a: Any, b: Any, rcond: Any = None) -> Any:
     return ex.linalg.lstsq(a, b, rcond)

@@ -1,0 +1,185 @@
+"""Symmetric eigenproblems: LAPACK's scaled residuals, every tiling, matrices known to be hard, and inputs that must fail."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.linalg import LinAlgError
+
+import numpywren as npywren
+
+SMALL = 1024  # up to this side a matrix is one task
+
+
+def norm(x):
+    return np.abs(x).sum(axis=0).max(initial=0.0)
+
+
+def check_eigh(X, w, Z):
+    """‖X Z - Z diag(w)‖ / (n ‖X‖ ε), ‖I - ZᵀZ‖ / (n ε), and w against NumPy's in float64, ascending."""
+    n, eps = len(X), np.finfo(w.dtype).eps
+    assert (w.shape, Z.shape, w.dtype, Z.dtype) == ((n,), (n, n), X.dtype, X.dtype)
+    scale = np.abs(X).max(initial=0.0) or 1
+    X, w, Z = np.float64(X) / scale, np.float64(w) / scale, np.float64(Z)
+    assert np.all(np.diff(w) >= 0)
+    assert norm(X @ Z - Z * w) <= 30 * n * eps * norm(X)
+    assert norm(np.eye(n) - Z.T @ Z) <= 30 * n * eps
+    check_values(X, w, eps)
+
+
+def check_values(X, w, eps):
+    assert np.abs(w - np.linalg.eigvalsh(np.float64(X))).max(initial=0.0) <= len(X) * eps * max(norm(X), np.finfo(float).tiny)
+
+
+def symmetric(rng, n, dtype=np.float64):
+    X = rng.standard_normal((n, n)).astype(dtype)
+    return X + X.T
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("block", [(8, 8), (7, 30), (64, 64), (300, 300)])
+@pytest.mark.parametrize("n", [1, 2, 3, 16, 65, 130])
+def test_small(ex, rng, n, block, dtype):
+    X = symmetric(rng, n, dtype)
+    A = ex.matrix_init(X, block_shape=block)
+    w, Z = ex.linalg.eigh(A)
+    assert (w.shape, Z.shape, w.dtype, Z.dtype) == ((n,), (n, n), X.dtype, X.dtype)
+    check_eigh(X, *ex.compute(w, Z))
+    check_values(X, np.float64(ex.linalg.eigvalsh(A).numpy()), np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    ("n", "block"), [(SMALL + 1, (512, 512)), (SMALL + 64, (100, 300)), (1300, (1300, 1300)), (1537, (256, 256))]
+)
+def test_two_stages(ex, rng, n, block, dtype):
+    X = symmetric(rng, n, dtype)
+    A = ex.matrix_init(X, block_shape=block)
+    found = ex.linalg.eigh(A)
+    assert found.eigenvectors.block_shape == A.block_shape or block[0] != block[1]
+    check_eigh(X, *ex.compute(*found))
+    check_values(X, np.float64(ex.linalg.eigvalsh(A).numpy()), np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("n", [90, SMALL + 30])
+def test_one_triangle_is_read(ex, rng, n):
+    X = symmetric(rng, n)
+    above, below = X.copy(), X.copy()
+    above[np.tril_indices(n, -1)] = np.nan
+    below[np.triu_indices(n, 1)] = np.inf
+    for Y, uplo in [(below, "L"), (above, "U"), (above, "u")]:
+        A = ex.matrix_init(Y, block_shape=(400, 400))
+        check_eigh(X, *ex.compute(*ex.linalg.eigh(A, UPLO=uplo)))
+        check_values(X, ex.linalg.eigvalsh(A, uplo).numpy(), np.finfo(float).eps)
+
+
+def hard(n):
+    """Matrices of which LAPACK's tests are made."""
+    k = np.arange(n)
+    rng = np.random.default_rng(5)
+    Q = np.linalg.qr(rng.standard_normal((n, n)))[0]
+    half = np.abs(k - (n - 1) // 2).astype(float)
+    graded = 10.0 ** -(16.0 * k / n)
+
+    def spread(values):
+        X = Q * values @ Q.T
+        return (X + X.T) / 2
+
+    return {
+        "zero": np.zeros((n, n)),
+        "identity": np.eye(n),
+        "diagonal": np.diag(np.float64(k % 7)),
+        "Wilkinson": np.diag(half) + np.eye(n, k=1) + np.eye(n, k=-1),
+        "Hilbert": 1 / (k[:, None] + k + 1.0),
+        "ones": np.ones((n, n)),
+        "clustered": spread(1 + 1e-14 * rng.standard_normal(n)),
+        "twofold": spread(np.float64(k // 2)),
+        "rank one half": spread(np.where(k < n // 2, 0.0, 1.0 + k)),
+        "graded": graded[:, None] * symmetric(rng, n) * graded,
+        "graded values": spread(graded),
+        "arrow": np.diag(np.float64(k)) + np.where((k[:, None] == 0) ^ (k == 0), 1.0, 0.0),
+        "huge": symmetric(rng, n) * 1e300,
+        "tiny": symmetric(rng, n) * 1e-300,
+        "denormal": np.diag(np.full(n, 5e-324)),
+        "wide": np.diag(np.where(k == 3, 1e300, 1e-300)) + np.eye(n, k=1) * 1e-160 + np.eye(n, k=-1) * 1e-160,
+    }
+
+
+@pytest.mark.parametrize("kind", list(hard(2)))
+@pytest.mark.parametrize("n", [67, SMALL + 27])
+def test_hard(ex, kind, n):
+    X = hard(n)[kind]
+    A = ex.matrix_init(X, block_shape=(512, 512))
+    w, Z = ex.compute(*ex.linalg.eigh(A))
+    check_eigh(X, w, Z)
+    values = ex.linalg.eigvalsh(A).numpy()
+    np.testing.assert_allclose(values, w, atol=30 * np.finfo(float).eps * n * np.abs(w).max(), rtol=0)
+
+
+def test_huge_and_tiny_float32(ex, rng):
+    X = symmetric(rng, SMALL + 40, np.float32)
+    for factor in (1e36, 1e-36):
+        Y = X * np.float32(factor)
+        check_eigh(Y, *ex.compute(*ex.linalg.eigh(ex.matrix_init(Y, block_shape=(300, 300)))))
+
+
+def test_other_types(ex):
+    X = np.array([[2, 1], [1, 2]])
+    w, Z = ex.linalg.eigh(X)
+    np.testing.assert_allclose(w.numpy(), [1, 3])
+    assert (w.dtype, Z.dtype) == (np.float64, np.float64)
+    np.testing.assert_allclose(ex.linalg.eigvalsh(X > 1).numpy(), [1, 1])
+
+
+def test_empty(ex):
+    w, Z = ex.linalg.eigh(np.zeros((0, 0)))
+    assert (w.shape, Z.shape) == ((0,), (0, 0))
+    assert (w.numpy().shape, Z.numpy().shape) == ((0,), (0, 0))
+    assert ex.linalg.eigvalsh(np.zeros((0, 0), np.float32)).numpy().dtype == np.float32
+
+
+@pytest.mark.parametrize("n", [5, SMALL + 5])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_not_finite(ex, rng, n, bad):
+    X = symmetric(rng, n)
+    X[n - 1, 2] = bad
+    for lazy in (ex.linalg.eigvalsh(X), *ex.linalg.eigh(X)):
+        with pytest.raises(LinAlgError, match="Eigenvalues did not converge"):
+            lazy.numpy()
+    check_eigh(np.triu(X) + np.triu(X, 1).T, *ex.compute(*ex.linalg.eigh(X, "U")))
+
+
+def test_refuses(ex):
+    for f in (ex.linalg.eigh, ex.linalg.eigvalsh):
+        with pytest.raises(LinAlgError, match="Last 2 dimensions of the array must be square"):
+            f(np.ones((3, 2)))
+        with pytest.raises(LinAlgError, match="1-dimensional array given. Array must be at least two-dimensional"):
+            f(np.ones(3))
+        with pytest.raises(ValueError, match="UPLO argument must be 'L' or 'U'"):
+            f(np.eye(3), UPLO="x")
+    with pytest.raises(NotImplementedError, match="16384 rows at most"):
+        ex.linalg.eigh(ex.zeros((16385, 16385)))
+
+
+def test_numpy_functions(ex, rng):
+    X = symmetric(rng, 20)
+    A = ex.matrix_init(X)
+    found = np.linalg.eigh(A)
+    assert isinstance(found.eigenvectors, npywren.BigMatrix)
+    check_eigh(X, *ex.compute(*found))
+    np.testing.assert_allclose(np.linalg.eigvalsh(A, UPLO="U").numpy(), np.linalg.eigvalsh(X), atol=1e-12)
+    xp = A.__array_namespace__()
+    np.testing.assert_array_equal(xp.linalg.eigvalsh(A).numpy(), ex.linalg.eigvalsh(A).numpy())
+    np.testing.assert_array_equal(xp.linalg.eigh(A).eigenvectors.numpy(), ex.linalg.eigh(A).eigenvectors.numpy())
+
+
+def test_the_same_bits_with_any_number_of_workers(rng):
+    found = []
+    X = symmetric(rng, 1400)
+    for workers, limit in [(1, "512MiB"), (2, "512MiB"), (2, "150MiB")]:
+        with npywren.local_executor(workers=workers, memory_limit=limit, progress=False) as ex:
+            A = ex.matrix_init(X, block_shape=(350, 350))
+            found.append(ex.compute(*ex.linalg.eigh(A), ex.linalg.eigvalsh(A)))
+    for others in found[1:]:
+        for one, two in zip(found[0], others, strict=True):
+            np.testing.assert_array_equal(one, two)

@@ -1,0 +1,66 @@
+"""Dense linear algebra by worker processes over real S3 and SQS servers: the bits of threads here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import cloudsite
+import numpy as np
+import pytest
+
+import numpywren as npywren
+
+
+@pytest.fixture(scope="module")
+def far() -> Iterator[npywren.Executor]:
+    """An executor whose two workers are processes."""
+    s3, sqs = os.environ.get("NUMPYWREN_TEST_VERSITYGW"), os.environ.get("NUMPYWREN_TEST_ELASTICMQ")
+    if s3 is None or sqs is None:
+        pytest.skip("no servers: make py-test, or python tools/servers.py run versitygw elasticmq -- python -m pytest")
+    with pytest.MonkeyPatch.context() as patch, cloudsite.Site(s3, sqs) as site:
+        for name, value in site.environment().items():
+            patch.setenv(name, value)
+        with npywren.aws_executor(site.storage, site.name, progress=False) as executor:
+            for _ in range(2):
+                site.worker()
+            yield executor
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(shape).standard_normal(shape)
+
+
+def cut(e: npywren.Executor, A: np.ndarray, rows: int = 24, columns: int = 24) -> npywren.BigMatrix:
+    return e.matrix_init(A, block_shape=(rows, columns))
+
+
+JOBS: dict[str, Callable[[npywren.Executor], tuple]] = {
+    "solve": lambda e: (e.linalg.solve(cut(e, normal(100, 100)), cut(e, normal(100, 9))),),
+    "lu": lambda e: tuple(e.linalg.lu(cut(e, normal(90, 60), 24, 17))),
+    "tournament": lambda e: (e.linalg.lu_factor(cut(e, normal(80, 80)), pivoting="tournament").solve(normal(80)),),
+    "inv": lambda e: (e.linalg.inv(cut(e, normal(75, 75))), e.linalg.det(cut(e, normal(75, 75)))),
+    "qr": lambda e: tuple(e.linalg.qr(cut(e, normal(100, 70)))),
+    "tall qr": lambda e: tuple(e.linalg.qr(cut(e, normal(900, 20), 64, 20))),
+    "svd": lambda e: tuple(e.linalg.svd(cut(e, normal(300, 30), 64, 16), full_matrices=False)),
+    "lstsq": lambda e: (e.linalg.lstsq(cut(e, normal(120, 30)), normal(120), rcond=None)[0],),
+}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_same_bits(ex, far, job):
+    for here, there in zip(ex.compute(*JOBS[job](ex)), far.compute(*JOBS[job](far)), strict=True):
+        np.testing.assert_array_equal(np.asarray(here), np.asarray(there))
+
+
+def test_failure(far):
+    """LinAlgError comes from a worker as it would from here."""
+    with pytest.raises(np.linalg.LinAlgError, match="ingular"):
+        far.linalg.solve(cut(far, np.ones((60, 60))), np.ones(60)).numpy()
+
+
+def test_factors_by_name(far):
+    """Factors are opened by name, and serve again."""
+    A, b = normal(64, 64), normal(64)
+    far.linalg.lu_factor(cut(far, A)).persist("factors")
+    np.testing.assert_allclose(A @ far.linalg.open_factor("factors").solve(b).numpy(), b, atol=1e-10)

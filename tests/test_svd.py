@@ -1,0 +1,128 @@
+"""The SVD in two stages, and that of every shape: LAPACK's scaled residuals, and what has to come out exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpywren as npywren
+import pytest
+from numpy.linalg import LinAlgError, norm
+
+THRESHOLD = 30.0  # LAPACK's, for residuals in units of n times the machine's precision
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20261127)
+
+
+def check(X, U, S, Vh, *, values=True):
+    """U, S and Vh decompose X by LAPACK's measures, and S is what NumPy finds, in float64."""
+    unit = max(X.shape) * np.finfo(X.dtype).eps
+    scale = max(float(np.abs(X).max()), np.finfo(np.float64).tiny)
+    x, u, s, vh = np.float64(X) / scale, np.float64(U), np.float64(S) / scale, np.float64(Vh)
+    k = min(X.shape)
+    size = max(norm(x), np.finfo(np.float64).tiny)
+    assert (S.shape, U.dtype, S.dtype, Vh.dtype) == ((k,), X.dtype, X.dtype, X.dtype)
+    assert norm(x - u[:, :k] * s @ vh[:k]) / size / unit < THRESHOLD
+    assert norm(np.eye(u.shape[1]) - u.T @ u) / unit < THRESHOLD
+    assert norm(np.eye(vh.shape[0]) - vh @ vh.T) / unit < THRESHOLD
+    assert (s >= 0).all()
+    assert (np.diff(s) <= 0).all()
+    if values:
+        assert np.abs(s - np.linalg.svd(x, compute_uv=False)).max() / max(s[0], np.finfo(np.float64).tiny) / unit < THRESHOLD
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(769, 769), (1025, 1025), (1100, 800), (800, 1100)])
+def test_two_stages(ex, rng, shape, dtype):
+    X = rng.standard_normal(shape).astype(dtype)
+    A = ex.matrix_init(X, block_shape=(300, 217))
+    U, S, Vh = ex.compute(*ex.linalg.svd(A, full_matrices=False))
+    assert (U.shape, Vh.shape) == ((shape[0], min(shape)), (min(shape), shape[1]))
+    check(X, U, S, Vh)
+    alone = np.float64(ex.linalg.svdvals(A).numpy())
+    assert np.abs(alone - S).max() / S[0] / max(shape) / np.finfo(dtype).eps < THRESHOLD
+
+
+def special(kind, n, rng):
+    """A matrix with a difficulty."""
+    q = np.linalg.qr(rng.standard_normal((n, n)))[0]
+    i = np.arange(n)
+    return {
+        "zeros": lambda: np.zeros((n, n)),
+        "identity": lambda: np.eye(n),
+        "rank 5": lambda: rng.standard_normal((n, 5)) @ rng.standard_normal((5, n)),
+        "condition 1e15": lambda: q * np.logspace(0, -15, n) @ q.T,
+        "graded": lambda: rng.standard_normal((n, n)) * np.logspace(0, -200, n)[:, None],
+        "hilbert": lambda: 1 / (i[:, None] + i + 1.0),
+        "huge": lambda: rng.standard_normal((n, n)) * 1e306,
+        "tiny": lambda: rng.standard_normal((n, n)) * 1e-307,
+        "clusters": lambda: q * np.repeat([1.0, 1e-8, 0], [n // 3, n // 3, n - 2 * (n // 3)]) @ q.T,
+        "bidiagonal": lambda: np.eye(n) + np.eye(n, k=1),
+        "a zero column": lambda: rng.standard_normal((n, n)) * (i != 70),
+        "ones": lambda: np.ones((n, n)),
+    }[kind]()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["zeros", "identity", "rank 5", "condition 1e15", "graded", "hilbert", "huge", "tiny", "clusters", "bidiagonal", "a zero column", "ones"],
+)
+def test_difficult_ones(ex, rng, kind):
+    X = special(kind, 777, rng)
+    check(X, *ex.compute(*ex.linalg.svd(ex.matrix_init(X))))
+
+
+@pytest.mark.parametrize("scale", [1e-41, 1e36])
+def test_far_from_one_in_float32(ex, rng, scale):
+    X = (rng.standard_normal((780, 780)) * scale).astype(np.float32)
+    check(X, *ex.compute(*ex.linalg.svd(X)))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 3), (3, 5), (1, 7), (7, 1), (40, 33), (300, 20), (20, 300), (900, 780)])
+@pytest.mark.parametrize("block", [(8, 8), (300, 300)])
+def test_full_matrices(ex, rng, shape, block):
+    if max(shape) > 500 and block == (8, 8):
+        pytest.skip("tiles of 8 are for small matrices")
+    X = rng.standard_normal(shape)
+    U, S, Vh = ex.compute(*ex.linalg.svd(ex.matrix_init(X, block_shape=block)))
+    assert (U.shape, Vh.shape) == ((shape[0],) * 2, (shape[1],) * 2)
+    check(X, U, S, Vh)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
+def test_empty(ex, shape):
+    X = np.zeros(shape)
+    for full in (True, False):
+        for mine, wanted in zip(ex.linalg.svd(X, full_matrices=full), np.linalg.svd(X, full_matrices=full), strict=True):
+            np.testing.assert_array_equal(mine.numpy(), wanted)
+    assert ex.linalg.svdvals(X).shape == (0,)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_not_finite(ex, rng, bad):
+    X = rng.standard_normal((790, 790))
+    X[701, 40] = bad
+    for f in (ex.linalg.svdvals, lambda a: ex.linalg.svd(a).S):
+        with pytest.raises(LinAlgError, match="SVD did not converge"):
+            f(ex.matrix_init(X)).numpy()
+
+
+def test_same_bits_with_any_workers(rng):
+    X = rng.standard_normal((900, 900))
+    parts = []
+    for workers in (1, 2):
+        with npywren.local_executor(workers=workers) as ex:
+            A = ex.matrix_init(X, block_shape=(256, 256))
+            parts.append([*ex.compute(*ex.linalg.svd(A)), ex.linalg.svdvals(A).numpy()])
+    for one, two in zip(*parts, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_least_squares_of_many_columns(ex, rng):
+    X, b = rng.standard_normal((1000, 800)), rng.standard_normal(1000)
+    X[:, 5] = X[:, 6]
+    x, _, rank, _ = ex.linalg.lstsq(ex.matrix_init(X), b)
+    wanted = np.linalg.lstsq(X, b, rcond=None)
+    assert rank == wanted[2] == 799
+    np.testing.assert_allclose(x.numpy(), wanted[0], atol=1e-10)
