@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"slices"
+
 	"numpywren/core/errs"
 	"numpywren/core/tile"
 )
@@ -146,6 +148,7 @@ func takeStep(acc *tile.Tile, first bool, x *tile.Tile, a, body *Args) error {
 		}
 	}
 	if d == 0 {
+		slices.SortFunc(moves, func(a, b move) int { return a.from - b.from }) // x is read in order: that takes half the time
 		moveRows(acc, x, moves)
 	} else {
 		moveColumns(acc, x, moves)

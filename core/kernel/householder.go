@@ -18,7 +18,7 @@ const (
 	blockSide  = 128  // columns of a block for every chunkRows rows of a chunk
 	leafSide   = 8    // columns that are left to LAPACK's unblocked code
 	factorSide = 256  // columns of a piece of the update within a tile that is factored
-	applySide  = 256  // columns of a piece of a tile that is multiplied by Q
+	applySide  = 512  // columns of a piece of a tile that is multiplied by Q
 )
 
 // reflectorRows is how many rows T has for a tile of m rows.

@@ -99,20 +99,20 @@ func tridiagonalOut(name string, vectors bool) func(*Args) ([]Spec, error) {
 
 func stedcRun(a *Args, out []*tile.Tile, _ bool) error {
 	if out[0].DType == tile.Float32 {
-		return stedc[float32](a.In[0], out)
+		return stedc[float32](a, out)
 	}
-	return stedc[float64](a.In[0], out)
+	return stedc[float64](a, out)
 }
 
-func stedc[T float](in *tile.Tile, out []*tile.Tile) error {
-	n := int(in.Shape[1])
+func stedc[T float](a *Args, out []*tile.Tile) error {
+	n := int(a.In[0].Shape[1])
 	if n == 0 {
 		return nil
 	}
-	d, e := diagonals[T](in)
+	d, e := diagonals[T](a.In[0])
 	converged := false
 	if len(out) > 1 {
-		converged = lapackStedc(n, d, e, tile.View[T](out[1]), n)
+		converged = divideAndConquer(a, n, d, e, tile.View[T](out[1]))
 	} else {
 		converged = lapackSterf(n, d, e)
 	}

@@ -186,6 +186,9 @@ func (p *Plan) peakBytes(st *Statement) int64 {
 		for n := range st.Outputs[1:] {
 			extra += p.largestBytes(&st.Outputs[n+1])
 		}
+		if c, ok := st.Body.(*Call); ok && c.Sig.works {
+			extra *= 2
+		}
 		st.peak.bytes += extra
 	})
 	return st.peak.bytes

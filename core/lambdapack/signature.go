@@ -33,6 +33,7 @@ type Signature struct {
 	dtype  func(c *Call, in []string) []string
 	flops  func(c *Call, in, out [][]int64) float64
 	copies bool // it works on a copy of its operands
+	works  bool // it works in as much memory as its results but the first take
 
 	flopsAt func(c *Call, in [][]int64, x []int64) float64 // instead, where the shapes alone do not tell
 }
