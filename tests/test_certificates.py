@@ -41,6 +41,18 @@ def test_svd(ex, rng, shape):
     np.testing.assert_allclose(found.rcond, 1 / np.linalg.cond(X), rtol=1e-10)
 
 
+@pytest.mark.parametrize("uplo", ["L", "U"])
+@pytest.mark.parametrize("n", [1, 16, 50])
+def test_eigh(ex, rng, n, uplo):
+    X = rng.standard_normal((n, n))
+    X = X + X.T
+    half = np.tril(X) if uplo == "L" else np.triu(X)
+    (w, V), found = ex.linalg.eigh(ex.matrix_init(half, block_shape=(16, 16)), uplo, check=True)
+    np.testing.assert_allclose((V * w @ V.T).numpy(), X, atol=30 * n * EPS * np.linalg.norm(X))
+    assert max(found.backward_error, found.orthogonality) <= 30 * n * EPS
+    np.testing.assert_allclose(found.rcond, 1 / np.linalg.cond(X), rtol=1e-9)
+
+
 @pytest.mark.parametrize("n", [1, 16, 50])
 def test_cholesky(ex, spd, n):
     X = spd(n)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ._factors import Factorization, norm_estimate
+from ._spectral import symmetric
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -41,8 +42,8 @@ class FactorCertificate(NamedTuple):
     """The largest ‖I - QᵀQ‖ of the factors Q whose columns, or rows, are to be orthonormal, in the Frobenius norm; 0 if there
     is none."""
     rcond: float
-    """1 / (‖A‖ ‖A⁻¹‖): from an SVD that of the 2-norm; from others an estimate of that of the 1-norm, of R's for QR; NaN where
-    A has no inverse because of its shape."""
+    """1 / (‖A‖ ‖A⁻¹‖): from an SVD or eigenvalues that of the 2-norm; from others an estimate of that of the 1-norm, of R's
+    for QR; NaN where A has no inverse because of its shape."""
 
 
 def solution(ex: Executor, A: BigMatrix, b: BigMatrix, x: BigMatrix, F: Factorization, method: str = "direct") -> Certificate:
@@ -102,10 +103,19 @@ def svd(ex: Executor, A: BigMatrix, U: BigMatrix, S: BigMatrix, Vh: BigMatrix) -
     return factors(ex, A, ex.matmul(U[:, :k] * S, Vh[:k]), [U, Vh.T], rcond)
 
 
+def eigh(ex: Executor, A: BigMatrix, w: BigMatrix, V: BigMatrix, uplo: str) -> FactorCertificate:
+    """That of A = V diag(w) Vᵀ, for a symmetric A of which only one triangle counts."""
+    ex.persist(w, V)
+    A = symmetric(ex, A if uplo == "L" else A.T)
+    sizes = abs(w)
+    largest, least = (float(ex.max(sizes).item()), float(ex.min(sizes).item())) if w.size else (0.0, 0.0)
+    return factors(ex, A, ex.matmul(V * w, V.T), [V], least / largest if largest else 0.0)
+
+
 def cholesky(ex: Executor, A: BigMatrix, L: BigMatrix) -> FactorCertificate:
     """That of A = L Lᵀ, for a symmetric A of which only the lower triangle counts."""
     ex.persist(L)
-    A = ex.tril(A) + ex.tril(A, -1).T
+    A = symmetric(ex, A)
     return factors(ex, A, ex.matmul(L, L.T), [], inverse_rcond(ex, A, (L, True), (L.T, False)))
 
 

@@ -312,7 +312,11 @@ class Linalg:
         ex = self._executor
         return ex._apply_many("svd", [ex._array(A)], 3, {"compute_uv": False})[0]
 
-    def eigh(self, A: Any, UPLO: str = "L") -> EighResult:
+    @overload
+    def eigh(self, A: Any, UPLO: str = "L") -> EighResult: ...
+    @overload
+    def eigh(self, A: Any, UPLO: str = "L", *, check: Literal[True]) -> tuple[EighResult, FactorCertificate]: ...
+    def eigh(self, A: Any, UPLO: str = "L", *, check: bool = False) -> EighResult | tuple[EighResult, FactorCertificate]:
         """The eigenvalues and eigenvectors of a symmetric matrix, as `numpy.linalg.eigh` gives them.
 
         In two stages: to a band, to three diagonals; then LAPACK's divide and conquer, and the way back as matrix products.
@@ -320,6 +324,7 @@ class Linalg:
         Args:
             A: a square matrix, of integers or floats; its side may be 16384 at most.
             UPLO: "L" or "U", the triangle of A that is read.
+            check: computes at once, and gives with these a `FactorCertificate`.
 
         Returns:
             `eigenvalues`, ascending; `eigenvectors`, in the columns of a matrix. float32 for float32, float64 for all else.
@@ -327,7 +332,9 @@ class Linalg:
         `numpy.linalg.LinAlgError` when A is not square, and, when it is computed, if A has elements that are not finite.
         """
         ex = self._executor
-        return EighResult(*ex._apply_many("eigh", [ex._array(A)], 2, {"uplo": _uplo(UPLO)}))
+        A, uplo = ex._array(A), _uplo(UPLO)
+        result = EighResult(*ex._apply_many("eigh", [A], 2, {"uplo": uplo}))
+        return (result, _certify.eigh(ex, A, *result, uplo)) if check else result
 
     def eigvalsh(self, A: Any, UPLO: str = "L") -> BigMatrix:
         """The eigenvalues of a symmetric matrix of any size, ascending; for the rest see `eigh`."""

@@ -144,7 +144,7 @@ def _weights(low: float) -> tuple[float, float, float, float]:
 
 def sqrtm(ex: Executor, A: BigMatrix) -> BigMatrix:
     """The symmetric square root of a symmetric positive semidefinite matrix: with A = Rᵀ R by Cholesky and R = U H by the polar
-    decomposition, H (N. Higham, Functions of Matrices, SIAM 2008, algorithm 6.21); by the SVD where Cholesky fails."""
+    decomposition, H (N. Higham, Functions of Matrices, SIAM 2008, algorithm 6.21); by eigenvalues where Cholesky fails."""
     A = floating(ex, square(A))
     if A.size == 0:
         return A
@@ -164,15 +164,12 @@ def sqrtm(ex: Executor, A: BigMatrix) -> BigMatrix:
 
 
 def _semidefinite(ex: Executor, A: BigMatrix) -> BigMatrix:
-    """The root of a symmetric matrix without a Cholesky factor: its singular vectors are eigenvectors, but for a sign that
-    tells that of the eigenvalue."""
-    U, S, Vh = ex.persist(*ex.linalg.svd(A, full_matrices=False))
-    negative = ex.sum(U * Vh.T, axis=0, keepdims=False) < 0
-    worst = float(ex.max(ex.where(negative, S, 0)).item())
-    limit = float(ex.max(S).item()) * A.shape[0] * float(np.finfo(A.dtype).eps)
-    if worst > limit:
-        raise np.linalg.LinAlgError(f"Matrix is not positive semidefinite: it has the eigenvalue {-worst:.6g}")
-    return _halves(ex, ex.matmul(U * ex.sqrt(ex.where(negative, 0, S)), U.T))
+    """The root of a symmetric matrix without a Cholesky factor, by its eigenvalues."""
+    w, V = ex.persist(*ex.linalg.eigh(A))
+    least, largest = float(ex.min(w).item()), float(ex.max(abs(w)).item())
+    if least < -largest * A.shape[0] * float(np.finfo(A.dtype).eps):
+        raise np.linalg.LinAlgError(f"Matrix is not positive semidefinite: it has the eigenvalue {least:.6g}")
+    return _halves(ex, ex.matmul(V * ex.sqrt(ex.maximum(w, 0)), V.T))
 
 
 # ---- Exponential ----------------------------------------------------------------------------------------------------
