@@ -153,7 +153,7 @@ def test_refuses(ex):
     for f in (ex.linalg.eigh, ex.linalg.eigvalsh):
         with pytest.raises(LinAlgError, match="Last 2 dimensions of the array must be square"):
             f(np.ones((3, 2)))
-        with pytest.raises(LinAlgError, match="1-dimensional array given. Array must be at least two-dimensional"):
+        with pytest.raises(LinAlgError, match=r"1-dimensional array given\. Array must be at least two-dimensional"):
             f(np.ones(3))
         with pytest.raises(ValueError, match="UPLO argument must be 'L' or 'U'"):
             f(np.eye(3), UPLO="x")

@@ -36,14 +36,13 @@ func axisBlocks(n, side int) []AxisBlock {
 // bandStep does panel k of the reduction to a band as the program does, to a matrix in tiles of so many rows and columns, of which the
 // blocks before the panel's are done.
 type bandStep struct {
-	w          *workbench
-	d          tile.DType
-	m, n, side int
-	p, next    AxisBlock
-	r, c       []AxisBlock
-	a          [][]*tile.Tile
-	v, t, w2, z, rr, l,
-	y0 *tile.Tile
+	w                  *workbench
+	d                  tile.DType
+	m, n, side         int
+	p, next            AxisBlock
+	r, c               []AxisBlock
+	a                  [][]*tile.Tile
+	v, t, w2, z, rr, l *tile.Tile
 }
 
 func newBandStep(w *workbench, d tile.DType, a *dense, side, band, k int) *bandStep {
