@@ -48,9 +48,14 @@ def test_small(ex, rng, n, block, dtype):
     check_values(X, np.float64(ex.linalg.eigvalsh(A).numpy()), np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
-    ("n", "block"), [(SMALL + 1, (512, 512)), (SMALL + 64, (100, 300)), (1300, (1300, 1300)), (1537, (256, 256))]
+    ("n", "block", "dtype"),
+    [
+        (SMALL + 1, (512, 512), np.float64),
+        (SMALL + 64, (100, 300), np.float32),
+        (SMALL + 64, (1088, 1088), np.float64),
+        (1217, (256, 256), np.float64),
+    ],
 )
 def test_two_stages(ex, rng, n, block, dtype):
     X = symmetric(rng, n, dtype)
@@ -105,8 +110,10 @@ def hard(n):
     }
 
 
-@pytest.mark.parametrize("kind", list(hard(2)))
-@pytest.mark.parametrize("n", [67, SMALL + 27])
+LARGE = ["zero", "identity", "Wilkinson", "clustered", "twofold", "graded", "huge", "tiny"]
+
+
+@pytest.mark.parametrize(("kind", "n"), [(kind, 67) for kind in hard(2)] + [(kind, SMALL + 27) for kind in LARGE])
 def test_hard(ex, kind, n):
     X = hard(n)[kind]
     A = ex.matrix_init(X, block_shape=(512, 512))
@@ -118,7 +125,7 @@ def test_hard(ex, kind, n):
 
 def test_huge_and_tiny_float32(ex, rng):
     X = symmetric(rng, SMALL + 40, np.float32)
-    for factor in (1e36, 1e-36):
+    for factor in (1e35, 1e-35):
         Y = X * np.float32(factor)
         check_eigh(Y, *ex.compute(*ex.linalg.eigh(ex.matrix_init(Y, block_shape=(300, 300)))))
 
@@ -175,8 +182,8 @@ def test_numpy_functions(ex, rng):
 
 def test_the_same_bits_with_any_number_of_workers(rng):
     found = []
-    X = symmetric(rng, 1400)
-    for workers, limit in [(1, "512MiB"), (2, "512MiB"), (2, "150MiB")]:
+    X = symmetric(rng, 1100)
+    for workers, limit in [(1, "512MiB"), (2, "512MiB"), (2, "100MiB")]:
         with npywren.local_executor(workers=workers, memory_limit=limit, progress=False) as ex:
             A = ex.matrix_init(X, block_shape=(350, 350))
             found.append(ex.compute(*ex.linalg.eigh(A), ex.linalg.eigvalsh(A)))
