@@ -14,9 +14,9 @@ var eighKernels = []Signature{
 		return float64(in[0][0]) * float64(in[0][1]) * float64(in[0][1])
 	}},
 	{Name: "larfb", Params: "t t t a", InPlace: 2, shape: larfbShape, flopsAt: ormsbFlops, Attrs: []AttrSpec{{"trans", "N", []string{"N", "T"}}}},
-	{Name: "syevd", Shapes: "(n,n)->(n,1),(n,n)", InPlace: -1, copies: true, works: true, flops: syevdFlops(9)},
+	{Name: "syevd", Shapes: "(n,n)->(n,1),(n,n)", InPlace: -1, copies: true, works: 1, flops: syevdFlops(9)},
 	{Name: "syevn", Shapes: "(n,n)->(n,1)", InPlace: -1, copies: true, flops: syevdFlops(4)},
-	{Name: "stedc", Shapes: "(b,n)->(n,1),(n,n)", InPlace: -1, works: true, flops: stedcFlops},
+	{Name: "stedc", Shapes: "(b,n)->(n,1),(n,n)", InPlace: -1, works: 1, flops: stedcFlops},
 	{Name: "sterf", Shapes: "(b,n)->(n,1)", InPlace: -1, copies: true, flops: sterfFlops},
 	{Name: "symax", Params: "t a", InPlace: -1, shape: numbersShape(1, 1)},
 	{Name: "syunit", Shapes: "(1,1)->(1,1)", InPlace: -1},

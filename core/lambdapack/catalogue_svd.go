@@ -13,7 +13,7 @@ var svdKernels = []Signature{
 	{Name: "gbchased", Params: "t a", InPlace: 0, shape: gbchasedShape, flopsAt: gbchaseFlops},
 	{Name: "gbpack", Params: "c a a", InPlace: -1, Reducer: true, shape: gbpackShape},
 	{Name: "gbdiagonals", Params: "t", InPlace: -1, shape: gbdiagonalsShape, flops: noFlops},
-	{Name: "bdsdc", Params: "t", outs: 3, InPlace: -1, shape: bdsdcShape, flops: bdsdcFlops},
+	{Name: "bdsdc", Params: "t", outs: 3, InPlace: -1, works: 3, shape: bdsdcShape, flops: bdsdcFlops},
 	{Name: "bdvals", Params: "t", InPlace: -1, shape: bdvalsShape, flops: bdvalsFlops},
 }
 

@@ -186,8 +186,8 @@ func (p *Plan) peakBytes(st *Statement) int64 {
 		for n := range st.Outputs[1:] {
 			extra += p.largestBytes(&st.Outputs[n+1])
 		}
-		if c, ok := st.Body.(*Call); ok && c.Sig.works {
-			extra *= 2
+		if c, ok := st.Body.(*Call); ok {
+			extra *= 1 + c.Sig.works
 		}
 		st.peak.bytes += extra
 	})

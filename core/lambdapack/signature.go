@@ -32,8 +32,8 @@ type Signature struct {
 	shape  func(s *shaper, c *Call, in [][]extent) [][]extent
 	dtype  func(c *Call, in []string) []string
 	flops  func(c *Call, in, out [][]int64) float64
-	copies bool // it works on a copy of its operands
-	works  bool // it works in as much memory as its results but the first take
+	copies bool  // it works on a copy of its operands
+	works  int64 // it works in so many times the memory that its results but the first take
 
 	flopsAt func(c *Call, in [][]int64, x []int64) float64 // instead, where the shapes alone do not tell
 }
