@@ -22,8 +22,9 @@ from ._array import BigMatrix
 from ._calls import Calls, name_of
 from ._config import Config, resolve
 from ._functions import Block, Functions
-from ._linalg import Linalg, Random
+from ._linalg import Linalg
 from ._pywren import Future
+from ._random import Random
 
 T = TypeVar("T")
 
