@@ -43,6 +43,10 @@ JOBS: dict[str, Callable[[npywren.Executor], tuple]] = {
     "qr": lambda e: tuple(e.linalg.qr(cut(e, normal(100, 70)))),
     "tall qr": lambda e: tuple(e.linalg.qr(cut(e, normal(900, 20), 64, 20))),
     "svd": lambda e: tuple(e.linalg.svd(cut(e, normal(300, 30), 64, 16), full_matrices=False)),
+    "svd in two stages": lambda e: tuple(e.linalg.svd(cut(e, normal(800, 800), 300, 300))),
+    "eigh in two stages": lambda e: tuple(e.linalg.eigh(cut(e, normal(1100, 1100), 400, 400))),
+    "syrk": lambda e: ((a := cut(e, normal(60, 90))) @ a.T,),
+    "pinv": lambda e: (e.linalg.pinv(cut(e, normal(60, 40))),),
     "lstsq": lambda e: (e.linalg.lstsq(cut(e, normal(120, 30)), normal(120), rcond=None)[0],),
 }
 

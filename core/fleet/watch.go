@@ -150,9 +150,7 @@ func (f *watcher) lost(ctx context.Context, now time.Time) error {
 	}
 	if quiet > f.Stalled {
 		f.silent = time.Time{}
-		if err := f.revive(ctx); err != nil {
-			return err
-		}
+		return f.revive(ctx)
 	}
 	if !f.begun && len(f.look.beats) == 0 && quiet > f.Stalled/unheard {
 		if err := f.sendFirst(ctx); err != nil {
@@ -179,6 +177,7 @@ func (f *watcher) revive(ctx context.Context) error {
 		if b.Done == 0 {
 			continue
 		}
+		f.beaten, f.begun = time.Time{}, false
 		err := f.Resume(ctx)
 		if errs.KindOf(err) == errs.Exists { // somebody else did
 			return nil
