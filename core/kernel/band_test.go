@@ -122,6 +122,9 @@ func TestBandPanel(t *testing.T) {
 		for _, at := range []struct{ m, n, side, band, k int }{
 			{8, 8, 4, 2, 0}, {13, 11, 4, 2, 2}, {13, 11, 6, 3, 2}, {20, 20, 20, 7, 1}, {40, 33, 16, 8, 3}, {6, 5, 4, 4, 0}, {300, 290, 128, 64, 2},
 		} {
+			if testing.Short() && at.m > 100 {
+				continue
+			}
 			t.Run(fmt.Sprint(d, at), func(t *testing.T) {
 				w := newWorkbench(t)
 				a := noise(seeded(at.m), at.m, at.n)

@@ -64,8 +64,12 @@ func solved(t *testing.T, label string, d tile.DType, a *dense, w, z *tile.Tile)
 }
 
 func TestStedc(t *testing.T) {
+	sizes := []int{1, 2, testLeaf, testLeaf + 1, 2*testLeaf + 3, 300}
+	if testing.Short() {
+		sizes = []int{2, testLeaf + 1, 2*testLeaf + 3}
+	}
 	for _, d := range bothFloats {
-		for _, n := range []int{1, 2, testLeaf, testLeaf + 1, 2*testLeaf + 3, 300} {
+		for _, n := range sizes {
 			for name, b := range tridiagonals(n) {
 				w := newWorkbench(t)
 				label := fmt.Sprintf("%v, %s, n=%d", d, name, n)
