@@ -21,6 +21,7 @@ var againCodes = []string{
 	"ConditionalRequestConflict", // two create an object at the same time
 	"InternalError", "ServiceUnavailable",
 	"BadDigest", "XAmzContentChecksumMismatch", // damaged on its way
+	"ExistingObjectIsDirectory", // versitygw: the last object of the same folder is deleted meanwhile, and the folder with it
 }
 
 // connect makes the client.

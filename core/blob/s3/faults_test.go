@@ -44,7 +44,7 @@ func TestAgain(t *testing.T) {
 	for name, fault := range map[string]http.HandlerFunc{
 		"conflict": answer(409, "ConditionalRequestConflict", ""), "internal": answer(500, "InternalError", ""),
 		"unavailable": answer(503, "ServiceUnavailable", ""), "reset": reset, "digest": answer(400, "BadDigest", ""),
-		"timeout": answer(400, "RequestTimeout", ""),
+		"timeout": answer(400, "RequestTimeout", ""), "folder": answer(409, "ExistingObjectIsDirectory", ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
@@ -64,7 +64,7 @@ func TestAgain(t *testing.T) {
 				require.NoError(t, err)
 			}
 			require.NoError(t, s.Delete(ctx, "small"))
-			if name != "digest" && name != "conflict" && name != "timeout" { // a HEAD's answer has no body that could say so
+			if name != "digest" && name != "conflict" && name != "timeout" && name != "folder" { // a HEAD's answer has no body that could say so
 				_, err = s.Stat(ctx, "large")
 				require.NoError(t, err)
 			}
