@@ -151,7 +151,7 @@ func (c *conquest[T]) single(b bidiagonal, d, u, vt []T) {
 func (c *conquest[T]) roots(k int, d, u, vt []T) bool {
 	n, z, old := c.n, c.z[:k], c.sigma[:k]
 	signs := slices.Clone(z)
-	norm := T(norm2of(z))
+	norm := T(length(z))
 	for i := range z {
 		z[i] /= norm
 	}
@@ -184,14 +184,6 @@ func (c *conquest[T]) roots(k int, d, u, vt []T) bool {
 		}
 	})
 	return true
-}
-
-func norm2of[T float](x []T) float64 {
-	sum := 0.0
-	for _, e := range x {
-		sum += float64(e) * float64(e)
-	}
-	return math.Sqrt(sum)
 }
 
 // left makes the new left vectors: column i of q is the combination of old ones, in lasd2's order, that is vector i. vt keeps those of
@@ -238,7 +230,7 @@ func (c *conquest[T]) left(b bidiagonal, k int, u, vt []T) {
 
 // gather is x in lasd2's order, of length one.
 func (c *conquest[T]) gather(to, x []T, place []int32) {
-	norm := T(norm2of(x))
+	norm := T(length(x))
 	to[0] = x[0] / norm
 	for j := 1; j < len(to); j++ {
 		to[j] = x[place[j]-1] / norm

@@ -1,6 +1,8 @@
 #ifndef NPW_EW_H
 #define NPW_EW_H
 
+#include "clones.h"
+
 #include <stdint.h>
 
 // Elementwise programs: see ewcompile.go. Types are numbered as in package tile.
@@ -30,13 +32,6 @@ enum { NPW_OK, NPW_NEGATIVE_POWER, NPW_NO_MEMORY };
 #define NPW_FLOATS(X) X(NPW_F32, f32, float, float) X(NPW_F64, f64, double, double)
 #define NPW_BOOLS(X) X(NPW_BOOL, bool, uint8_t, uint32_t)
 #define NPW_ALL(X) NPW_BOOLS(X) NPW_SIGNED(X) NPW_UNSIGNED(X) NPW_FLOATS(X)
-
-// Loops are compiled for several generations of x86 where the compiler can; the loader picks.
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(NPW_NO_CLONES) && (!defined(__clang__) || __clang_major__ >= 18)
-#define NPW_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define NPW_CLONES
-#endif
 
 // The iterations of a loop are independent, even where the result overwrites an operand.
 #ifdef __clang__

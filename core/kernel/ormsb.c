@@ -4,16 +4,10 @@
 // by a row each, are applied at once, to columns of the matrix that lie side by side in vectors: the rows that they change stay in the
 // first-level cache, and each number that is loaded is used four times.
 
+#include "clones.h"
 #include "ormsb.h"
 
 #include <string.h>
-
-#if defined(__x86_64__) && defined(__linux__)
-#define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONES
-#endif
-#define INLINE static inline __attribute__((always_inline))
 
 enum { TOGETHER = 4, VECTORS = 4, DIAMOND = 64 }; // DIAMOND: sweeps whose reflections k are applied before those of k + 1
 

@@ -1,26 +1,17 @@
 // A strip of VECTORS vectors of LANES columns, for a type T.
 
-#define VEC NAME(strip)
+#include "vec.h"
 #define WIDTH (VECTORS * LANES)
-typedef T VEC __attribute__((vector_size(LANES * sizeof(T))));
-
-INLINE VEC NAME(get)(const T *x) {
-	VEC v;
-	memcpy(&v, x, sizeof v);
-	return v;
-}
-
-INLINE void NAME(put)(T *x, VEC v) { memcpy(x, &v, sizeof v); }
 
 // x = (I - P t P') x: row i of P is p[4 * i] to p[4 * i + 3], and t is 4 by 4.
-INLINE void NAME(reflect)(T *x, int64_t rows, const T *p, const T *t) {
+NPW_INLINE void NAME(reflect)(T *x, int64_t rows, const T *p, const T *t) {
 	VEC y[TOGETHER][VECTORS], z[TOGETHER][VECTORS];
 	for (int r = 0; r < TOGETHER; r++)
 		for (int c = 0; c < VECTORS; c++)
 			y[r][c] = z[r][c] = (VEC){0};
 	for (int64_t i = 0; i < rows; i++)
 		for (int c = 0; c < VECTORS; c++) {
-			VEC a = NAME(get)(x + i * WIDTH + c * LANES);
+			VEC a = NAME(load)(x + i * WIDTH + c * LANES);
 			for (int r = 0; r < TOGETHER; r++)
 				y[r][c] += p[i * TOGETHER + r] * a;
 		}
@@ -30,19 +21,19 @@ INLINE void NAME(reflect)(T *x, int64_t rows, const T *p, const T *t) {
 				z[r][c] += t[r * TOGETHER + s] * y[s][c];
 	for (int64_t i = 0; i < rows; i++)
 		for (int c = 0; c < VECTORS; c++) {
-			VEC a = NAME(get)(x + i * WIDTH + c * LANES);
+			VEC a = NAME(load)(x + i * WIDTH + c * LANES);
 			for (int r = 0; r < TOGETHER; r++)
 				a -= p[i * TOGETHER + r] * z[r][c];
-			NAME(put)(x + i * WIDTH + c * LANES, a);
+			NAME(store)(x + i * WIDTH + c * LANES, a);
 		}
 }
 
-INLINE T NAME(dot)(const T *x, const T *y, int64_t n) {
+NPW_INLINE T NAME(dot)(const T *x, const T *y, int64_t n) {
 	VEC sums = {0};
 	T sum = 0;
 	int64_t i = 0;
 	for (; i + LANES <= n; i += LANES)
-		sums += NAME(get)(x + i) * NAME(get)(y + i);
+		sums += NAME(load)(x + i) * NAME(load)(y + i);
 	for (; i < n; i++)
 		sum += x[i] * y[i];
 	for (int l = 0; l < LANES; l++)
@@ -52,7 +43,7 @@ INLINE T NAME(dot)(const T *x, const T *y, int64_t n) {
 
 // Four reflections (k) of sweeps s to s + count - 1, as P and its t: H1 H2 H3 H4 = I - P t P', with t upper triangular. Tells how many
 // rows P has, from row s + shift + k * side on.
-INLINE int64_t NAME(gather)(const NAME(npw_chased) *q, int64_t s, int count, int64_t k, int trans, T *p, T *t) {
+NPW_INLINE int64_t NAME(gather)(const NAME(npw_chased) *q, int64_t s, int count, int64_t k, int trans, T *p, T *t) {
 	int64_t row = s + q->shift + k * q->side, rows = q->side + TOGETHER - 1;
 	if (rows > q->n - row)
 		rows = q->n - row;
@@ -84,7 +75,7 @@ INLINE int64_t NAME(gather)(const NAME(npw_chased) *q, int64_t s, int count, int
 }
 
 // The reflections (k) of sweeps s to end - 1: a diamond of the matrix's rows.
-INLINE void NAME(diamond)(const NAME(npw_chased) *q, int trans, int64_t s, int64_t end, int64_t k, T *work, int strips, T *p) {
+NPW_INLINE void NAME(diamond)(const NAME(npw_chased) *q, int trans, int64_t s, int64_t end, int64_t k, T *work, int strips, T *p) {
 	int64_t fours = (end - s + TOGETHER - 1) / TOGETHER;
 	T t[TOGETHER * TOGETHER];
 	for (int64_t f = 0; f < fours; f++) {
@@ -98,7 +89,7 @@ INLINE void NAME(diamond)(const NAME(npw_chased) *q, int trans, int64_t s, int64
 }
 
 // Copies columns into strips, whose rows are contiguous, or with back from them. What strips have beyond the columns is zeros.
-INLINE void NAME(turn)(T *x, int64_t ldx, int64_t cols, T *work, int64_t n, int back) {
+NPW_INLINE void NAME(turn)(T *x, int64_t ldx, int64_t cols, T *work, int64_t n, int back) {
 	for (int64_t first = 0; first < cols; first += WIDTH, work += n * WIDTH)
 		for (int64_t row = 0; row < n; row += LANES) {
 			int64_t end = row + LANES < n ? row + LANES : n;
@@ -115,7 +106,7 @@ INLINE void NAME(turn)(T *x, int64_t ldx, int64_t cols, T *work, int64_t n, int 
 		}
 }
 
-CLONES void NAME(npw_ormsb)(const NAME(npw_chased) *q, int trans, T *x, int64_t ldx, int64_t cols, T *work) {
+NPW_CLONES void NAME(npw_ormsb)(const NAME(npw_chased) *q, int trans, T *x, int64_t ldx, int64_t cols, T *work) {
 	int strips = (int)((cols + WIDTH - 1) / WIDTH);
 	int64_t last = q->first + q->sweeps;
 	int64_t groups = (q->sweeps + DIAMOND - 1) / DIAMOND, steps = (q->n + q->side - 1) / q->side;

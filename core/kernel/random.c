@@ -5,6 +5,7 @@
 // operation: neither the machine nor the compiler's instructions change a bit of a result, so no multiplication may be
 // contracted with an addition.
 
+#include "clones.h"
 #include "random.h"
 
 #include <math.h>
@@ -16,13 +17,6 @@
 #pragma GCC optimize("fp-contract=off")
 #endif
 
-#ifdef __x86_64__
-#define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define CLONES
-#endif
-#define INLINE static inline __attribute__((always_inline))
-
 // A strip is what is computed at a time: its loops are vectorised, and it stays in the first-level cache.
 enum { STRIP = 512 };
 
@@ -30,7 +24,7 @@ typedef struct {
 	uint32_t w[4][STRIP];
 } words;
 
-INLINE void philox(const npw_stream *s, const uint64_t *index, int n, words *out) {
+NPW_INLINE void philox(const npw_stream *s, const uint64_t *index, int n, words *out) {
 	for (int i = 0; i < n; i++) {
 		uint32_t c0 = (uint32_t)index[i], c1 = (uint32_t)(index[i] >> 32), c2 = (uint32_t)s->normal, c3 = 0;
 		uint32_t k0 = (uint32_t)s->seed, k1 = (uint32_t)(s->seed >> 32);
@@ -52,19 +46,19 @@ INLINE void philox(const npw_stream *s, const uint64_t *index, int n, words *out
 }
 
 // bits53 is an integer below 2^53 from two words, as a double.
-INLINE double bits53(uint32_t high, uint32_t low) {
+NPW_INLINE double bits53(uint32_t high, uint32_t low) {
 	return (double)(int32_t)(high >> 5) * 67108864.0 + (double)(int32_t)(low >> 6);
 }
 
 static const double unit53 = 1.0 / 9007199254740992.0;
 
-INLINE uint64_t bits_of(double x) {
+NPW_INLINE uint64_t bits_of(double x) {
 	uint64_t b;
 	memcpy(&b, &x, sizeof b);
 	return b;
 }
 
-INLINE double double_of(uint64_t b) {
+NPW_INLINE double double_of(uint64_t b) {
 	double x;
 	memcpy(&x, &b, sizeof x);
 	return x;
@@ -72,7 +66,7 @@ INLINE double double_of(uint64_t b) {
 
 // log_unit is the natural logarithm on (0, 1], normal numbers only, by FreeBSD's polynomial: x = 2^k (1 + f), with 1 + f
 // between the roots of 1/2 and 2.
-INLINE double log_unit(double x) {
+NPW_INLINE double log_unit(double x) {
 	const uint64_t root = 0x3fe6a09e00000000, one = 0x3ff0000000000000;
 	uint64_t b = bits_of(x) + (one - root);
 	double k = double_of((b >> 52) | 0x4330000000000000) - 4503599627371519.0; // 2^52 + 1023
@@ -86,7 +80,7 @@ INLINE double log_unit(double x) {
 }
 
 // cos_turns is the cosine of u turns, u in [0, 1]: to the nearest quarter, and FreeBSD's polynomials on what is left.
-INLINE double cos_turns(double u) {
+NPW_INLINE double cos_turns(double u) {
 	const double magic = 6755399441055744.0; // 1.5 * 2^52: the last bits of the sum are the nearest integer
 	double t = 4.0 * u, shifted = t + magic;
 	uint64_t q = bits_of(shifted);
@@ -100,12 +94,12 @@ INLINE double cos_turns(double u) {
 	return double_of(((bits_of(sine) & odd) | (bits_of(cosine) & ~odd)) ^ sign);
 }
 
-INLINE double gauss(const words *w, int i) {
+NPW_INLINE double gauss(const words *w, int i) {
 	double u = (bits53(w->w[0][i], w->w[1][i]) + 1.0) * unit53, turns = bits53(w->w[2][i], w->w[3][i]) * unit53;
 	return sqrt(-2.0 * log_unit(u)) * cos_turns(turns);
 }
 
-CLONES static void strip_f64(const npw_stream *s, const uint64_t *index, int n, double *restrict out) {
+NPW_CLONES static void strip_f64(const npw_stream *s, const uint64_t *index, int n, double *restrict out) {
 	words w;
 	philox(s, index, n, &w);
 	double shift = s->shift, scale = s->scale;
@@ -117,7 +111,7 @@ CLONES static void strip_f64(const npw_stream *s, const uint64_t *index, int n, 
 }
 
 // Uniform float32 have 24 bits, so that none is rounded up to 1.
-CLONES static void strip_f32(const npw_stream *s, const uint64_t *index, int n, float *restrict out) {
+NPW_CLONES static void strip_f32(const npw_stream *s, const uint64_t *index, int n, float *restrict out) {
 	words w;
 	philox(s, index, n, &w);
 	double shift = s->shift, scale = s->scale;

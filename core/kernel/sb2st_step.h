@@ -1,20 +1,11 @@
 // One step of a sweep, for a type T of which LANES fill a vector. Blocks are 64 by 64: at the end of the band they reach into the zeros
 // behind it, which stay zeros.
 
-#define VEC NAME(vec)
+#include "vec.h"
 #define COUNT (SIDE / LANES)
-typedef T VEC __attribute__((vector_size(LANES * sizeof(T))));
-
-INLINE VEC NAME(load)(const T *x) {
-	VEC v;
-	memcpy(&v, x, sizeof v);
-	return v;
-}
-
-INLINE void NAME(store)(T *x, VEC v) { memcpy(x, &v, sizeof v); }
 
 // Every lane becomes the sum of all.
-INLINE VEC NAME(total)(VEC v) {
+NPW_INLINE VEC NAME(total)(VEC v) {
 #if LANES == 16
 	v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
 	v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
@@ -27,7 +18,7 @@ INLINE VEC NAME(total)(VEC v) {
 #endif
 }
 
-INLINE VEC NAME(all)(T x) {
+NPW_INLINE VEC NAME(all)(T x) {
 	VEC v = {0};
 	return v + x;
 }
@@ -38,11 +29,11 @@ static const T NAME(ones)[2 * LANES] = {[LANES] = 1, 1, 1, 1, 1, 1, 1, 1,
 	1, 1, 1, 1, 1, 1, 1, 1,
 #endif
 };
-INLINE VEC NAME(from)(int r) { return NAME(load)(NAME(ones) + LANES - r); }
+NPW_INLINE VEC NAME(from)(int r) { return NAME(load)(NAME(ones) + LANES - r); }
 
 // H x = beta e1 for H = I - tau v v', v[0] = 1: x becomes v, and beta is told. Matrices are scaled so that what is too small to be
 // squared is nothing beside their norm.
-INLINE T NAME(reflect)(VEC x[COUNT], T *beta) {
+NPW_INLINE T NAME(reflect)(VEC x[COUNT], T *beta) {
 	double sum = 0, head = x[0][0];
 	for (int i = 0; i < COUNT; i++)
 		for (int l = 0; l < LANES; l++)
@@ -67,7 +58,7 @@ INLINE T NAME(reflect)(VEC x[COUNT], T *beta) {
 // D = H D H for a symmetric D, of which the lower triangle is there, with zeros above it.
 //
 //	w = tau D v;  w -= tau/2 (w'v) v;  D -= v w' + w v'
-INLINE void NAME(both)(T *d, int64_t ld, const T *v, T tau) {
+NPW_INLINE void NAME(both)(T *d, int64_t ld, const T *v, T tau) {
 	VEC w[COUNT], x[COUNT], dot = {0};
 	T below[SIDE], sums[SIDE];
 	for (int i = 0; i < COUNT; i++)
@@ -111,7 +102,7 @@ INLINE void NAME(both)(T *d, int64_t ld, const T *v, T tau) {
 
 // B = H' B H for the block beside two diagonal blocks: H is the last step's, v with tau, and H' takes the first column of B H to zero
 // below its head; v becomes that of H', whose tau is told.
-INLINE T NAME(beside)(T *b, int64_t ld, T *v, T tau) {
+NPW_INLINE T NAME(beside)(T *b, int64_t ld, T *v, T tau) {
 	VEC w[COUNT], x[COUNT];
 	T beta;
 	for (int i = 0; i < COUNT; i++)
@@ -145,7 +136,7 @@ INLINE T NAME(beside)(T *b, int64_t ld, T *v, T tau) {
 }
 
 // Step k of sweep s.
-INLINE void NAME(step)(const NAME(npw_chase) *c, int64_t s, int64_t k) {
+NPW_INLINE void NAME(step)(const NAME(npw_chase) *c, int64_t s, int64_t k) {
 	int64_t row = s + 1 + k * SIDE;
 	T *v = c->vs + (s - c->first) * SIDE, *tau = c->taus + (s - c->first);
 	if (k == 0) {
@@ -170,7 +161,7 @@ INLINE void NAME(step)(const NAME(npw_chase) *c, int64_t s, int64_t k) {
 	}
 }
 
-CLONES void NAME(npw_sb2st)(const NAME(npw_chase) *c, int64_t s, int64_t count, int64_t from, int64_t to) {
+NPW_CLONES void NAME(npw_sb2st)(const NAME(npw_chase) *c, int64_t s, int64_t count, int64_t from, int64_t to) {
 	for (int64_t t = from; t < to; t++)
 		for (int64_t j = 0; j < count && j <= t; j++)
 			if (s + j + 1 + (t - j) * SIDE < c->n)
