@@ -1,11 +1,6 @@
 package expr
 
-import (
-	"fmt"
-
-	"numpywren/core/grid"
-	"numpywren/core/programs"
-)
+import "numpywren/core/grid"
 
 // Sizes of symmetric eigenproblems.
 const (
@@ -36,13 +31,7 @@ func (b *builder) blockColumns(x *Node, side int64) *Node {
 
 // band calls eigh_band: U, R, the band and the factor.
 func (b *builder) band(x *Node) ([]*Node, error) {
-	const panels = eighSide / eighPanel
-	def, ok := programs.Library.Lookup("eigh_band")
-	if !ok {
-		panic("expr: there is no program eigh_band")
-	}
-	o := programOp{Name: def.Name, Scalars: fmt.Sprintf("per=%d", panels), Outs: len(def.Returns)}
-	return b.results(o, b.op, def, []*Node{b.blockColumns(x, eighSide)}, map[string]int64{"per": panels})
+	return b.callWith("eigh_band", map[string]int64{"per": eighSide / eighPanel}, b.blockColumns(x, eighSide))
 }
 
 // applyEigvalsh is numpy.linalg.eigvalsh, for uplo "L" or "U".

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,11 +40,21 @@ func (b *builder) call(program, scalars string, g grid.Grid, args ...*Node) *Nod
 
 // callAll makes the results of a program of package programs.
 func (b *builder) callAll(program string, args ...*Node) ([]*Node, error) {
+	return b.callWith(program, nil, args...)
+}
+
+// callWith is callAll with numbers for some of the program's parameters.
+func (b *builder) callWith(program string, scalars map[string]int64, args ...*Node) ([]*Node, error) {
 	def, ok := programs.Library.Lookup(program)
 	if !ok {
 		panic("expr: there is no program " + program)
 	}
-	return b.results(programOp{Name: program, Outs: len(def.Returns)}, b.op, def, args, nil)
+	var given []string
+	for _, name := range slices.Sorted(maps.Keys(scalars)) {
+		given = append(given, fmt.Sprintf("%s=%d", name, scalars[name]))
+	}
+	o := programOp{Name: program, Scalars: strings.Join(given, ", "), Outs: len(def.Returns)}
+	return b.results(o, b.op, def, args, scalars)
 }
 
 // callKey is the same for all results of a call.

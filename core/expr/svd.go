@@ -13,7 +13,6 @@ import (
 const (
 	oneTaskSVD    = 768
 	bandSide      = 512
-	bandWidth     = 64
 	svdMost       = 16384
 	svdValuesMost = 65536
 )
@@ -47,8 +46,11 @@ func (b *builder) checkSVD(x *Node, most int64, instead string) error {
 	return nil
 }
 
-// isOneTask says whether a matrix is so small that its SVD begins without a QR factorisation of ours.
-func isOneTask(x *Node) bool { return x.grid.NumTiles() == 1 && x.grid[0].Len <= 2*x.grid[1].Len }
+// isOneTask says whether a matrix that is not wide is so small that its SVD begins without a QR factorisation of ours.
+func isOneTask(x *Node) bool {
+	rows, cols := x.grid[0].Len, x.grid[1].Len
+	return x.grid.NumTiles() == 1 && cols <= oneTaskSVD && rows <= 2*cols
+}
 
 // squareSVD decomposes a square matrix.
 func (b *builder) squareSVD(x *Node) (decomposed, error) {
@@ -58,20 +60,25 @@ func (b *builder) squareSVD(x *Node) (decomposed, error) {
 	return b.smallSVD(x)
 }
 
-// svd decomposes a matrix with at least as many rows as columns: A = Q R, R = U' diag(s) Vᵀ, U = Q U'.
-func (b *builder) svd(x *Node) (decomposed, error) {
-	rows, cols := x.grid[0].Len, x.grid[1].Len
-	switch {
-	case rows == cols:
-		return b.squareSVD(x)
-	case cols <= oneTaskSVD && isOneTask(x):
-		return b.smallSVD(x)
-	}
+// factorSVD is A = Q R, and R decomposed.
+func (b *builder) factorSVD(x *Node) (*factored, decomposed, error) {
 	f, err := b.factor(x, false)
 	if err != nil {
-		return decomposed{}, err
+		return nil, decomposed{}, err
 	}
 	d, err := b.squareSVD(b.thinR(f.r, f.rank()))
+	return f, d, err
+}
+
+// svd decomposes a matrix with at least as many rows as columns: A = Q R, R = U' diag(s) Vᵀ, U = Q U'.
+func (b *builder) svd(x *Node) (decomposed, error) {
+	switch {
+	case x.grid[0].Len == x.grid[1].Len:
+		return b.squareSVD(x)
+	case isOneTask(x):
+		return b.smallSVD(x)
+	}
+	f, d, err := b.factorSVD(x)
 	if err == nil {
 		d.u, err = b.timesQ(f, d.u)
 	}
@@ -80,11 +87,7 @@ func (b *builder) svd(x *Node) (decomposed, error) {
 
 // fullSVD is svd with a square U, for a matrix with more rows than columns: Q times U' and, beside it, ones on the diagonal.
 func (b *builder) fullSVD(x *Node) (decomposed, error) {
-	f, err := b.factor(x, false)
-	if err != nil {
-		return decomposed{}, err
-	}
-	d, err := b.squareSVD(b.thinR(f.r, f.rank()))
+	f, d, err := b.factorSVD(x)
 	if err != nil {
 		return decomposed{}, err
 	}
@@ -148,7 +151,7 @@ func applySVD(b *builder, args []Operand, p *params) ([]*Node, error) {
 
 // values is the singular values of a matrix that is not wide.
 func (b *builder) values(x *Node) (*Node, error) {
-	if rows, cols := x.grid[0].Len, x.grid[1].Len; rows > cols && !(cols <= oneTaskSVD && isOneTask(x)) {
+	if rows, cols := x.grid[0].Len, x.grid[1].Len; rows > cols && !isOneTask(x) {
 		r, err := b.onlyR(x)
 		if err != nil {
 			return nil, err
@@ -242,11 +245,7 @@ func (b *builder) leastSquares(a, rhs *Node, rcond, alpha float64) ([]*Node, err
 	if wide {
 		a = b.transpose(a)
 	}
-	f, err := b.factor(a, false)
-	if err != nil {
-		return nil, err
-	}
-	d, err := b.squareSVD(b.thinR(f.r, f.rank()))
+	f, d, err := b.factorSVD(a)
 	if err != nil {
 		return nil, err
 	}
