@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.linalg import LinAlgError
+from residuals import THRESHOLD, orthogonal, relative
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # their own, about Python and NumPy
@@ -18,7 +19,6 @@ with warnings.catch_warnings():
     from pyamg.gallery import load_example
     from statsmodels.datasets import longley
 
-THRESHOLD = 30  # LAPACK's
 SIZE = 37  # no multiple of the tiles
 BLOCKS = [(16, 16), (10, 23), (64, 64)]
 CLASSICS = """
@@ -59,15 +59,6 @@ def tiled(ex, A):
     """The matrix in tiles of several shapes; large ones in one of them."""
     for block in BLOCKS if len(A) < 100 else [(64, 50)]:
         yield ex.matrix_init(A, block_shape=block)
-
-
-def relative(difference, A):
-    """LAPACK's measure of a factorisation: ‖difference‖ / (n ‖A‖ ε)."""
-    return np.linalg.norm(difference, 1) / (max(A.shape) * np.linalg.norm(A, 1) * EPS)
-
-
-def orthogonal(Q):
-    return np.linalg.norm(Q.T @ Q - np.eye(Q.shape[1]), 1) / (len(Q) * EPS)
 
 
 def backward(A, x, b):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-
-THRESHOLD = 30  # LAPACK's
+from residuals import THRESHOLD, orthogonal, relative
 
 many = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 blocks = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -31,16 +30,6 @@ def matrices(draw, square=False):
     A *= draw(st.sampled_from([1, 1, 1 / far, far]))
     A *= np.where(rng.random((m, 1)) < draw(st.sampled_from([0, 0.3])), 1e-4, 1)
     return A.astype(dtype)
-
-
-def relative(difference, A):
-    """‖difference‖ / (n ‖A‖ ε)."""
-    size = max(np.linalg.norm(A, 1), np.finfo(A.dtype).tiny)
-    return np.linalg.norm(difference, 1) / (max(A.shape) * size * np.finfo(A.dtype).eps)
-
-
-def orthogonal(Q, dtype):
-    return np.linalg.norm(Q.T @ Q - np.eye(Q.shape[1]), 1) / (len(Q) * np.finfo(dtype).eps)
 
 
 def wide(*results):

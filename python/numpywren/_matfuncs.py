@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ._factors import norm_estimate
-from ._spectral import floating, matrix, square, symmetric
+from ._spectral import floating, square, symmetric
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -39,7 +39,7 @@ def polar(ex: Executor, A: BigMatrix, side: str) -> PolarResult:
         raise ValueError("`side` must be either 'right' or 'left'")
     if A.ndim != 2:
         raise ValueError("`a` must be a 2-D array.")
-    A = floating(ex, matrix(A))
+    A = floating(ex, A)
     if A.size == 0:
         n = A.shape[1] if side == "right" else A.shape[0]
         return PolarResult(ex.zeros(A.shape, A.dtype), ex.zeros((n, n), A.dtype))

@@ -11,6 +11,7 @@ import numpy as np
 from . import _certify
 from ._certify import Certificate, columns
 from ._factors import LU, Factorization
+from ._spectral import symmetric
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -25,7 +26,7 @@ def certified(ex: Executor, A: BigMatrix, b: BigMatrix, assume_a: str) -> tuple[
     """The solution, and what its residual and the condition of A say of it."""
     F = ex.linalg.cho_factor(A) if assume_a == "pos" else ex.linalg.lu_factor(A)
     if assume_a == "pos":  # only the lower triangle counts
-        A = ex.tril(A) + ex.tril(A, -1).T
+        A = symmetric(ex, A)
     (x,) = ex.persist(F.solve(b))
     return x, _certify.solution(ex, A, b, x, F)
 
