@@ -111,6 +111,16 @@ func blasGemm[T float](transA, transB bool, m, n, k int, alpha T, a []T, lda int
 		C.float(beta), f32(c), C.int(ldc))
 }
 
+// columnCuts divides the n columns of a product, whose inner side is k, among so many hands, if it is our own: in those a column has
+// the same bits whatever is beside it.
+func columnCuts(m, n, k, hands int) cuts {
+	parts := newCuts(n, max(columnsSide, (n+hands-1)/hands))
+	if _, last := parts.at(parts.count() - 1); hands > 1 && isOwn(m, last, k) {
+		return parts
+	}
+	return newCuts(n, n)
+}
+
 // y = alpha op(A) x + beta y, A being m×n; y is not read when beta is 0.
 func blasGemv[T float](transA bool, m, n int, alpha T, a []T, lda int, x []T, beta T, y []T) {
 	ta := pick(transA, yesTrans, noTrans)
@@ -145,6 +155,10 @@ type triangle struct{ left, lower, trans, unit bool }
 
 // B = X, with op(T) X = B when t.left, else X op(T) = B; B is m×n.
 func blasTrsm[T float](t triangle, m, n int, a []T, lda int, b []T, ldb int) {
+	if isOwnTriangle(t, m, n) {
+		ownTrsm(t, m, n, a, lda, b, ldb)
+		return
+	}
 	side, uplo := pick(t.left, leftSide, rightSide), pick(t.lower, lower, upper)
 	ta, diag := pick(t.trans, yesTrans, noTrans), pick(t.unit, unit, nonUnit)
 	if isDouble[T]() {

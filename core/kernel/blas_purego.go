@@ -34,6 +34,9 @@ func blasGemm[T float](transA, transB bool, m, n, k int, alpha T, a []T, lda int
 	}
 }
 
+// columnCuts leaves a product whole: who is there to help must not be seen in its bits.
+func columnCuts(_, n, _, _ int) cuts { return newCuts(n, n) }
+
 // y = alpha op(A) x + beta y, A being m×n; y is not read when beta is 0.
 func blasGemv[T float](transA bool, m, n int, alpha T, a []T, lda int, x []T, beta T, y []T) {
 	switch a := any(a).(type) {

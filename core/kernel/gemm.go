@@ -44,9 +44,9 @@ func gemmRun(a *Args, out []*tile.Tile, accumulate bool) error {
 	p := newProduct(a, accumulate)
 	switch out[0].DType {
 	case tile.Float64:
-		gemm[float64](p, a.In, out[0])
+		gemm[float64](a, p, out[0])
 	case tile.Float32:
-		gemm[float32](p, a.In, out[0])
+		gemm[float32](a, p, out[0])
 	default:
 		gemmExact(p, a.In, out[0])
 	}
@@ -70,7 +70,8 @@ func newProduct(a *Args, accumulate bool) *product {
 	}
 }
 
-func gemm[T float](p *product, in []*tile.Tile, out *tile.Tile) {
+func gemm[T float](args *Args, p *product, out *tile.Tile) {
+	in := args.In
 	a, b, c := tile.View[T](in[0]), tile.View[T](in[1]), tile.View[T](out)
 	beta := T(0) // times what out holds
 	switch {
@@ -92,7 +93,14 @@ func gemm[T float](p *product, in []*tile.Tile, out *tile.Tile) {
 	case p.m == 1:
 		blasGemv(!p.transB, int(in[1].Shape[0]), int(in[1].Shape[1]), T(p.alpha), b, ld(in[1]), a, beta, c)
 	default:
-		blasGemm(p.transA, p.transB, p.m, p.n, p.k, T(p.alpha), a, ld(in[0]), b, ld(in[1]), beta, c, ld(out))
+		parts, step := columnCuts(p.m, p.n, p.k, args.hands()), ld(in[1])
+		if p.transB {
+			step = 1
+		}
+		args.each(parts.count(), func(k int) {
+			lo, size := parts.at(k)
+			blasGemm(p.transA, p.transB, p.m, size, p.k, T(p.alpha), a, ld(in[0]), b[lo*step:], ld(in[1]), beta, c[lo*ld(out):], ld(out))
+		})
 	}
 }
 

@@ -52,6 +52,10 @@ type Args struct {
 	// them all. Only some kernels have pieces.
 	Share func(n int, piece func(k int))
 
+	// Idle is how many workers have nothing to do at the moment, and might help; nil: none. Where a kernel cuts may depend on it
+	// only if no bit of the result does.
+	Idle func() int
+
 	// Block, for pyblock alone, applies a function of the user's, known by its key; nil where there are none.
 	Block func(key string, in []*tile.Tile, out *tile.Tile) error
 }

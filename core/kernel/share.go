@@ -2,11 +2,14 @@ package kernel
 
 // Some kernels cut their work into pieces that others may compute: a worker without a task helps with those of another's, so
 // that few, large tiles keep all workers busy on the critical path of a factorisation. Shapes alone decide where the cuts are,
-// never who is there to help, so that the bits are the same with one worker or many.
+// never who is there to help, so that the bits are the same with one worker or many. Products of our own are the exception, whose
+// columns have the same bits wherever they are cut: see columnCuts.
 
 const (
-	pieceSide = 1024 // of a piece of a product: smaller ones copy their operands more often for BLAS
-	cholSide  = 512  // of a diagonal block of chol
+	pieceSide   = 1024 // of a piece of a product: smaller ones copy their operands more often for BLAS
+	cholSide    = 512  // of a diagonal block of chol
+	trsmSide    = 512  // the right sides of a piece of trsm
+	columnsSide = 128  // the least columns of a product that are worth a piece
 )
 
 // each computes pieces 0 … n-1, in no order.
@@ -18,6 +21,14 @@ func (a *Args) each(n int, piece func(k int)) {
 	for k := range n {
 		piece(k)
 	}
+}
+
+// hands is how many there are for pieces at the moment, with this goroutine.
+func (a *Args) hands() int {
+	if a.Share == nil || a.Idle == nil {
+		return 1
+	}
+	return 1 + a.Idle()
 }
 
 // cuts divides a side into equal parts of at most `most`, up to multiples of 64.

@@ -146,6 +146,36 @@ func TestSharedPieces(t *testing.T) {
 	}
 }
 
+// A product is cut where there are hands for it, and no bit shows it.
+func TestGemmPieces(t *testing.T) {
+	cut := 0
+	for _, d := range bothFloats {
+		for _, s := range [][3]int{{70, 129, 70}, {100, 500, 130}, {130, 385, 401}, {65, 700, 64}, {30, 600, 90}, {200, 40, 300}} {
+			for trans := range 4 {
+				w, rng := newWorkbench(t), seeded(s[1]+trans)
+				a, b := noise(rng, s[0], s[2]), noise(rng, s[2], s[1])
+				turned := []bool{trans&1 != 0, trans&2 != 0, false}
+				in := []*tile.Tile{w.tile(d, a.op(turned[0])), w.tile(d, b.op(turned[1])), w.tile(d, noise(rng, s[0], s[1]))}
+				args := &Args{In: in, Trans: turned, Attrs: map[string]any{"alpha": -1.0}}
+				alone := w.run("gemm", args)
+				for idle := range 5 {
+					args.Idle = func() int { return idle }
+					args.Share = func(n int, piece func(k int)) {
+						cut++
+						scattered(n, piece)
+					}
+					if !bytes.Equal(alone.Bytes(), w.run("gemm", args).Bytes()) {
+						t.Errorf("%v, transposed %v, %s: other bits with %d idle workers", s, turned, d, idle)
+					}
+				}
+			}
+		}
+	}
+	if columnCuts(100, 500, 130, 2).count() > 1 && cut == 0 {
+		t.Error("nothing was cut")
+	}
+}
+
 func TestCholFailsInALaterBlock(t *testing.T) {
 	const n, row = 2*cholSide + 30, cholSide + 7
 	for _, x := range []float64{-1, 0, math.NaN()} {

@@ -63,12 +63,12 @@ func trsm[T float](args *Args, t triangle, out *tile.Tile) error {
 	if !same(b, out) {
 		copy(out.Bytes(), b.Bytes())
 	}
-	solvePieces(args, pieceSide, t, int(b.Shape[0]), int(b.Shape[1]), a, ld(tri), tile.View[T](out), ld(out))
+	solvePieces(args, trsmSide, t, int(b.Shape[0]), int(b.Shape[1]), a, ld(tri), tile.View[T](out), ld(out))
 	return nil
 }
 
-// trsmLeaf is the side of a triangle that is left to BLAS, whose trsm reaches two thirds of the speed of products.
-const trsmLeaf = 96
+// trsmLeaf is the side of a triangle that blasTrsm solves with as a whole.
+const trsmLeaf = 128
 
 // solveTriangle is blasTrsm by halves, so that most of it is gemm (E. Elmroth, F. Gustavson, I. Jonsson, B. Kågström,
 // Recursive blocked algorithms and hybrid data structures for dense matrix library software, SIAM Review 46, 2004).

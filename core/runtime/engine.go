@@ -22,6 +22,7 @@ type Engine struct {
 	counted  []bool              // matrices whose tiles go after their last reader
 	block    BlockFunc
 	share    func(n int, piece func(k int)) // of kernels, Args.Share: one for all calls
+	idle     func() int                     // and Args.Idle
 
 	flops   atomic.Int64
 	kernels atomic.Int64 // nanoseconds
@@ -33,7 +34,7 @@ type BlockFunc func(ctx context.Context, key string, in []*tile.Tile, out *tile.
 // NewEngine makes an Engine. matrices are the plan's own, by number: those of inputs hold their tiles, the others get them. The
 // caller keeps them while the Engine is used. With a nil block, programs with functions of the user's fail.
 func (r *Runtime) NewEngine(plan *lambdapack.Plan, matrices []*matrix.BigMatrix, block BlockFunc) *Engine {
-	x := &Engine{rt: r, plan: plan, matrices: matrices, block: block}
+	x := &Engine{rt: r, plan: plan, matrices: matrices, block: block, idle: r.idle}
 	x.share = func(n int, piece func(k int)) { x.kernels.Add(int64(r.share(n, piece))) }
 	for k, m := range matrices {
 		x.counted = append(x.counted, plan.Matrices[k].Role == lambdapack.RoleTemp && m != nil && !m.Durable && !m.Complete)

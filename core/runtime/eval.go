@@ -237,7 +237,7 @@ func (e *evaluation) operands(c *lambdapack.Call) ([]value, error) {
 
 // args is the call's scalars at this point of the loops, without its tiles.
 func (e *evaluation) args(c *lambdapack.Call) *kernel.Args {
-	a := &kernel.Args{Attrs: c.Attrs, Share: e.engine.share}
+	a := &kernel.Args{Attrs: c.Attrs, Share: e.engine.share, Idle: e.engine.idle}
 	if block := e.engine.block; block != nil && c.Sig.Name == "pyblock" {
 		a.Block = func(key string, in []*tile.Tile, out *tile.Tile) error { return block(e.ctx, key, in, out) }
 	}

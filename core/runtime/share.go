@@ -78,6 +78,16 @@ func (r *Runtime) tryAcquire() bool {
 	return true
 }
 
+// idle is how many permits are free that nobody waits for.
+func (r *Runtime) idle() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) > 0 {
+		return 0
+	}
+	return max(r.free, 0)
+}
+
 // wanted says whether somebody waits for a permit.
 func (r *Runtime) wanted() bool {
 	r.mu.Lock()

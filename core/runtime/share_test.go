@@ -41,6 +41,35 @@ func TestShareHelps(t *testing.T) {
 	require.Equal(t, 2, r.free)
 }
 
+// TestIdle: permits that are in use, or waited for, are not idle.
+func TestIdle(t *testing.T) {
+	r := New(nil, 3, 1)
+	require.Equal(t, 3, r.idle())
+	require.NoError(t, r.acquire(context.Background(), 0))
+	require.Equal(t, 2, r.idle())
+	r.mustAcquire()
+	r.mustAcquire()
+	require.Equal(t, 0, r.idle())
+	r.mustAcquire() // one more than there are
+	require.Equal(t, 0, r.idle())
+	waits := make(chan struct{})
+	go func() {
+		defer close(waits)
+		if r.acquire(context.Background(), 0) == nil {
+			r.release()
+		}
+	}()
+	for !r.wanted() {
+		runtime.Gosched()
+	}
+	require.Equal(t, 0, r.idle())
+	for range 4 {
+		r.release()
+	}
+	<-waits
+	require.Equal(t, 3, r.idle())
+}
+
 // TestShareYields: a helper leaves after its piece when a task waits for a permit.
 func TestShareYields(t *testing.T) {
 	r := New(nil, 2, 1)
