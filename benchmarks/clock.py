@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 THREADS = 2
+BLOCK = 1024  # Dask's chunks: the best of 512, 1024, 2048 and 4096 on the development machine
 WARM = 4 << 30  # bytes: more than any job's results and copies, the out-of-core ones apart
 
 

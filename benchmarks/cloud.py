@@ -3,8 +3,8 @@
 A Cholesky factorisation by worker processes of one thread each over versitygw and ElasticMQ on this machine, against the local
 executor with two workers: the speed, requests and bytes a task against the least possible, what chains and the cache of tiles
 are worth, and what a task costs beside its kernel. The servers share the cores with the workers; their part of the processors
-is in the table. A product of large tiles, which leaves the servers little to do, shows what a second worker adds. The table
-goes to benchmarks/results/DATE-cloud.md.
+is in the table. A product of large tiles, which leaves the servers little to do, shows what a second worker adds. Other
+factorisations follow, of half the size. The tables go to benchmarks/results/DATE-cloud.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ sys.path += [str(HERE.parent / "tests"), str(HERE.parent / "tools")]
 
 import cloudsite  # noqa: E402
 import servers  # noqa: E402
-from jobs import warm_memory  # noqa: E402
+from clock import warm_memory  # noqa: E402
 
 import numpywren as npywren  # noqa: E402
 
@@ -55,7 +55,18 @@ RUNS = [
     Run("1 worker, results only", 1, retain="results"),
 ]
 PRODUCTS = [Run("product, 1 worker", 1, job="matmul"), Run("product, 2 workers", 2, job="matmul")]
-JOBS = {"cholesky": lambda ex, a: ex.linalg.cholesky(a), "matmul": lambda _, a: a @ a}
+JOBS = {
+    "cholesky": lambda ex, a: ex.linalg.cholesky(a),
+    "matmul": lambda _, a: a @ a,
+    "solve": lambda ex, a: ex.linalg.solve(a, a[:, :1] + 1),
+    "inv": lambda ex, a: ex.linalg.inv(a),
+    "qr, R": lambda ex, a: ex.linalg.qr(a, mode="r"),
+    "qr, Q": lambda ex, a: ex.linalg.qr(a)[0],
+    "eigh, values": lambda ex, a: ex.linalg.eigvalsh(a),
+    "eigh, vectors": lambda ex, a: ex.linalg.eigh(a)[1],
+    "svd, values": lambda ex, a: ex.linalg.svdvals(a),
+}
+FACTORISATIONS = [Run(job, 2, retain="results", job=job) for job in list(JOBS)[2:]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,6 +236,25 @@ def products(n: int, tile: int, here: float, measured: dict[str, Measured]) -> s
     return "\n".join(lines)
 
 
+def factorisations(n: int, tile: int, here: dict[str, float], measured: dict[str, Measured]) -> str:
+    lines = [
+        f"# Factorisations of {n}, tiles of {tile}, by 2 workers elsewhere",
+        "",
+        "Results only are retained. The first column is the local executor's time with 2 workers.",
+        "",
+        "| job | local, s | s | × local | tasks | kernels, s | workers | servers | matrices read | matrices written |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, m in measured.items():
+        t = m.report["traffic"]
+        moved = " | ".join(f"{t[kind] / (8 * n * n):.1f}" for kind in ("bytes_read", "bytes_written"))
+        lines.append(
+            f"| {name} | {here[name]:.2f} | {m.seconds:.2f} | {here[name] / m.seconds:.2f} | {m.report['tasks']} "
+            f"| {m.report['kernel_seconds']:.1f} | {m.workers:.1f} | {sum(m.servers.values()):.1f} | {moved} |"
+        )
+    return "\n".join([*lines, ""])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small size: whether everything runs, not how fast")
@@ -254,7 +284,18 @@ def main() -> int:
         for run in PRODUCTS:
             times[run.name] = elsewhere(run, A, large, wanted, hosts)
             print(f"{run.name}: {times[run.name].seconds:.2f} s", flush=True)
-    text = table(n, tile, here, measured, small, small_size) + "\n" + products(n, large, here_product, times)
+        A, alone, others = positive_definite(n // 2), {}, {}
+        for run in FACTORISATIONS:
+            alone[run.name], wanted = local(A, tile, run.job)
+            others[run.name] = elsewhere(run, A, tile, wanted, hosts)
+            print(f"{run.name}: {alone[run.name]:.2f} s here, {others[run.name].seconds:.2f} s elsewhere", flush=True)
+    text = "\n".join(
+        (
+            table(n, tile, here, measured, small, small_size),
+            products(n, large, here_product, times),
+            factorisations(n // 2, tile, alone, others),
+        )
+    )
     options.output.mkdir(parents=True, exist_ok=True)
     name = time.strftime("%Y-%m-%d") + ("-quick" if options.quick else "")
     (options.output / f"{name}-cloud.md").write_text(text)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from clock import JOBS, THREADS, Clock, executor, general, job, spd, square, storage, workers_of
+from clock import BLOCK, JOBS, THREADS, Clock, executor, general, job, spd, square, storage, workers_of
 
 # ---- numpywren, NumPy and Dask -------------------------------------------------------------------------------------------
 
@@ -72,16 +72,35 @@ for name, (mode, columns) in QR.items():
     qr_jobs(name, mode, columns)
 
 
-@job("tall qr", "Dask")
+def dask_tall(name: str, columns: int, results: Callable[[Any, Any], tuple]) -> None:
+    @job(name, "Dask")
+    def _(clock: Clock, n: int) -> None:
+        import dask
+        import dask.array as da
+
+        dask.config.set(scheduler="threads", num_workers=THREADS)
+        A = da.from_array(general(n, columns), chunks=(-(-n // 16), columns)).persist()
+        with clock:
+            parts = dask.persist(*results(da.linalg, A))
+        del parts
+
+
+dask_tall("tall qr", 128, lambda linalg, A: linalg.qr(A))
+dask_tall("tall qr, R", 64, lambda linalg, A: linalg.qr(A)[1:])
+dask_tall("tall svd", 128, lambda linalg, A: linalg.svd(A))
+
+
+@job("solve general", "Dask")
 def _(clock: Clock, n: int) -> None:
+    """Its pivots are those of the diagonal blocks: on other matrices than these its answers can be wrong."""
     import dask
     import dask.array as da
 
     dask.config.set(scheduler="threads", num_workers=THREADS)
-    A = da.from_array(general(n, 128), chunks=(-(-n // 16), 128)).persist()
+    A, b = (da.from_array(x, chunks=BLOCK).persist() for x in (square(n), square(n, 1)[:, :1].copy()))
     with clock:
-        factors = dask.persist(*da.linalg.qr(A))
-    del factors
+        x = da.linalg.solve(A, b).persist()
+    del x
 
 
 @job("tall svd", "numpywren")

@@ -17,9 +17,7 @@ from typing import Any
 import factorisations  # noqa: F401
 import numpy as np
 import spectra  # noqa: F401
-from clock import JOBS, THREADS, Clock, executor, job, spd, square, storage, workers_of
-
-BLOCK = 1024  # Dask's chunks: the best of 512, 1024, 2048 and 4096 on the development machine
+from clock import BLOCK, JOBS, THREADS, Clock, executor, job, spd, square, storage, workers_of
 
 
 def points(train: int) -> tuple[np.ndarray, np.ndarray]:

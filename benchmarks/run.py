@@ -60,10 +60,12 @@ def elimination(n: int) -> float:
 
 
 def triangle_of(n: int) -> float:
+    """Of QR, its R; or to a tridiagonal matrix from both sides."""
     return 4 * n**3 / 3
 
 
 def orthogonal(n: int) -> float:
+    """Q and R; or to a bidiagonal matrix."""
     return 8 * n**3 / 3
 
 
@@ -91,7 +93,11 @@ JOBS = [
     Job("cholesky", 16384, (OURS, "SciPy"), (rate(160),), factorisation, quick=4096, repeats=3),
     Job("solve", 8192, (OURS, "SciPy"), (faster("SciPy", 1.3),), solution),
     Job(
-        "solve general", 8192, (OURS, "SciPy", ALONE, "ScaLAPACK"), (faster("SciPy", 1.35), faster("ScaLAPACK", 1)), elimination
+        "solve general",
+        8192,
+        (OURS, "SciPy", ALONE, "ScaLAPACK", "Dask"),
+        (faster("SciPy", 1.35), faster("ScaLAPACK", 1), faster("Dask", 1)),
+        elimination,
     ),
     Job("solve general, refined", 8192, (OURS, "SciPy"), (faster("SciPy", 1.9),), elimination),
     Job(
@@ -120,12 +126,19 @@ JOBS = [
         tall,
         quick=40_000,
     ),
-    Job("tall qr, R", 2_000_000, (OURS, "NumPy"), (faster("NumPy", 5),), lambda m: 2.0 * m * 64**2, quick=200_000),
+    Job(
+        "tall qr, R",
+        2_000_000,
+        (OURS, "NumPy", "Dask"),
+        (faster("NumPy", 5), faster("Dask", 1)),
+        lambda m: 2.0 * m * 64**2,
+        quick=200_000,
+    ),
     Job("svd", 3072, (OURS, "NumPy", ALONE), (faster("NumPy", 1.0),), quick=1024, repeats=3),
-    Job("svd, values", 3072, (OURS, "NumPy", ALONE), (faster("NumPy", 1.5),), quick=1024, repeats=3),
+    Job("svd, values", 3072, (OURS, "NumPy", ALONE), (faster("NumPy", 1.5),), orthogonal, quick=1024, repeats=3),
     Job("eigh", 4096, (OURS, "NumPy", ALONE), (faster("NumPy", 1.0),), quick=1024, repeats=3),
-    Job("eigh, values", 4096, (OURS, "NumPy", ALONE), (faster("NumPy", 1.3),), quick=1024, repeats=3),
-    Job("tall svd", 200_000, (OURS, "NumPy"), (faster("NumPy", 3),), quick=20_000),
+    Job("eigh, values", 4096, (OURS, "NumPy", ALONE), (faster("NumPy", 1.3),), triangle_of, quick=1024, repeats=3),
+    Job("tall svd", 200_000, (OURS, "NumPy", "Dask"), (faster("NumPy", 3), faster("Dask", 1)), quick=20_000),
     Job(
         "nearest neighbour",
         60_000,

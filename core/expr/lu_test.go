@@ -24,7 +24,7 @@ func TestStepBlock(t *testing.T) {
 		{[2]int64{12000, 12000}, [2]int64{80, 80}, 240},          // 150 steps would be many
 		{[2]int64{1 << 20, 1 << 20}, [2]int64{80, 80}, 2000},     // large ones have more
 		{[2]int64{1 << 20, 1 << 20}, [2]int64{4096, 4096}, 4096}, // and keep large tiles
-		{[2]int64{1000, 1000}, [2]int64{1000, 10}, 256},          // the default
+		{[2]int64{1000, 1000}, [2]int64{1000, 10}, 512},          // the default
 		{[2]int64{1000000, 100}, [2]int64{50000, 100}, 50000},    // a thin one is one step
 		{[2]int64{100, 1000000}, [2]int64{100, 50000}, 50000},
 		{[2]int64{0, 0}, [2]int64{1, 1}, 1},
