@@ -4,22 +4,6 @@ package kernel
 
 // Without C no reflections are ours to apply: reflectors.go has what serves all.
 
-type wyShape int
-
-const (
-	wyFull wyShape = iota
-	wyUpper
-	wyLower
-)
-
-type inOrder[T float] struct {
-	shape    wyShape
-	m, n     int
-	side     int
-	v, t     []T
-	ldv, ldt int
-}
-
 func (q *inOrder[T]) fit(int) int { return 0 }
 
 func (q *inOrder[T]) apply(*Args, bool, int, []T, int, []T, int, func(lo, size int) int) {
