@@ -24,6 +24,13 @@ func (q *reflectors[T]) corner(c chunk, j, n int) block[T] {
 
 // factorBelow takes a chunk of V, which is the tile yet, to zero below R.
 func (q *reflectors[T]) factorBelow(a *Args, c chunk, r []T, ldr int) {
+	if o := q.ordered(c, false); o.all() {
+		o.factor(a, q.n, r, ldr, o.v, q.ldv, func(s int) {
+			b := q.piece(c, s*c.side)
+			panelBelow(b.m, b.k, r[s*c.side*(ldr+1):], ldr, b.v, b.ldv, b.t, b.ldt)
+		})
+		return
+	}
 	for j := 0; j < q.n; j += c.side {
 		b := q.piece(c, j)
 		panelBelow(b.m, b.k, r[j*ldr+j:], ldr, b.v, b.ldv, b.t, b.ldt)
@@ -42,6 +49,13 @@ func (q *reflectors[T]) factorBelow(a *Args, c chunk, r []T, ldr int) {
 // factorAcross factors the first chunk of V, which is the tile yet.
 func (q *reflectors[T]) factorAcross(a *Args, c chunk) {
 	n := min(c.rows, q.n)
+	if o := q.ordered(c, true); o.all() {
+		o.factor(a, q.n, nil, 0, o.v, q.ldv, func(s int) {
+			b := q.corner(c, s*c.side, n)
+			panelAcross(b.m, b.k, b.v, b.ldv, b.t, b.ldt)
+		})
+		return
+	}
 	for j := 0; j < n; j += c.side {
 		b := q.corner(c, j, n)
 		panelAcross(b.m, b.k, b.v, b.ldv, b.t, b.ldt)

@@ -14,6 +14,9 @@ import (
 // ownReflections is the fewest columns, of V and of what is multiplied, for which V is put in order.
 const ownReflections = 48
 
+// inOrderSide is the most columns of a piece of a block that is to be factored: 64 of 128 are strips without a narrow one.
+const inOrderSide = 96
+
 func (q *inOrder[T]) c() C.npw_wy {
 	return C.npw_wy{m: C.int64_t(q.m), n: C.int64_t(q.n), columns: C.int64_t(q.side), shape: C.int(q.shape)}
 }
@@ -65,6 +68,42 @@ func (q *inOrder[T]) apply(a *Args, trans bool, p int, c []T, ldc int, d []T, ld
 				q.multiply(first, all, trans, fresh, packed, some, upper, ldc, d[lo*ldd:], ldd)
 			}
 		})
+	}
+}
+
+// all says whether there are several blocks, which fit in order together.
+func (q *inOrder[T]) all() bool { return q.blocks() > 1 && q.fit(q.n) == q.blocks() }
+
+// factor finds the reflections, block after block by panel, each when those before it were applied to its columns of [C; D], which so
+// goes through the cache once. D is where V is to be. Columns beyond V's, of p, are multiplied by all.
+func (q *inOrder[T]) factor(a *Args, p int, c []T, ldc int, d []T, ldd int, panel func(s int)) {
+	packed := C.npw_wy_borrow()
+	if packed == nil {
+		panic(wyMemory(q.m, q.n))
+	}
+	defer C.npw_wy_give_back(packed)
+	for s := range q.blocks() + 1 {
+		from := min(s*q.side, q.n)
+		to := p
+		if s < q.blocks() {
+			to = min(from+q.side, q.n)
+		}
+		if cols := newCuts(to-from, inOrderSide); s > 0 && to > from {
+			a.each(cols.count(), func(k int) {
+				lo, size := cols.at(k)
+				var upper []T
+				if c != nil {
+					upper = c[(from+lo)*ldc:]
+				}
+				q.multiply(0, s, true, false, packed, size, upper, ldc, d[(from+lo)*ldd:], ldd)
+			})
+		}
+		if s < q.blocks() {
+			panel(s)
+			if to < p {
+				q.pack(0, s, packed)
+			}
+		}
 	}
 }
 
