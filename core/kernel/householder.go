@@ -10,6 +10,9 @@ package kernel
 // sequential QR and LU factorizations, 2012). Within a chunk the columns go in blocks, whose reflections are found by halves
 // (E. Elmroth, F. Gustavson, Applying recursion to serial and parallel QR factorization, 2000), so that nearly all is gemm.
 //
+// Where products are our own (wy.go), V and T are put in order once, and pieces of a few columns meet all blocks while they are in
+// the second-level cache; what is here serves panels, small tiles and other CPUs.
+//
 // T has, for each chunk, the triangles of its blocks side by side. Its rows follow from the tile's rows alone (reflectorRows), so
 // that programs can tell the shape of its tiles.
 

@@ -131,7 +131,7 @@ LANES static void NAME(order_b)(int trans, int64_t n, int64_t depth, const T *x,
 
 int NAME(npw_product)(int transa, int transb, int64_t m, int64_t n, int64_t k, T alpha, const T *a, int64_t lda, const T *b,
 	int64_t ldb, T beta, T *c, int64_t ldc) {
-	char *work = borrow();
+	char *work = borrow(&product_work);
 	if (!work) return 0;
 	T *pa = (T *)work, *pb = (T *)(work + A_BYTES);
 	const int64_t depths = part(k, DEPTH, 8), high = VECS * WIDTH;
@@ -149,17 +149,6 @@ int NAME(npw_product)(int transa, int transb, int64_t m, int64_t n, int64_t k, T
 			}
 		}
 	}
-	give_back(work);
+	give_back(&product_work, work);
 	return 1;
 }
-
-#undef T
-#undef NAME
-#undef WIDTH
-#undef VEC
-#undef ZERO
-#undef SPREAD
-#undef LOAD
-#undef STORE
-#undef TIMES
-#undef FMA

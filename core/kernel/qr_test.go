@@ -78,7 +78,7 @@ func factored(t *testing.T, d tile.DType, a, q, r *dense) {
 }
 
 // tileShapes are rows and columns on both sides of what the kernels cut at.
-var tileShapes = [][2]int{{1, 1}, {1, 7}, {7, 1}, {7, 7}, {9, 20}, {65, 64}, {127, 130}, {128, 128}, {129, 40}, {300, 200}, {1023, 30},
+var tileShapes = [][2]int{{1, 1}, {1, 7}, {7, 1}, {7, 7}, {9, 20}, {65, 64}, {127, 130}, {128, 128}, {129, 40}, {136, 300}, {300, 200}, {1023, 30},
 	{1024, 30}, {1025, 30}, {1030, 140}, {2100, 3}}
 
 func eachTile(t *testing.T, f func(t *testing.T, w *workbench, d tile.DType, m, n int)) {

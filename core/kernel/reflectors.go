@@ -24,6 +24,13 @@ func (q *reflectors[T]) corner(c chunk, j, n int) block[T] {
 
 // factorBelow takes a chunk of V, which is the tile yet, to zero below R.
 func (q *reflectors[T]) factorBelow(a *Args, c chunk, r []T, ldr int) {
+	if o := q.ordered(c, false); o.all() {
+		o.factor(a, q.n, r, ldr, o.v, q.ldv, func(s int) {
+			b := q.piece(c, s*c.side)
+			panelBelow(b.m, b.k, r[s*c.side*(ldr+1):], ldr, b.v, b.ldv, b.t, b.ldt)
+		})
+		return
+	}
 	for j := 0; j < q.n; j += c.side {
 		b := q.piece(c, j)
 		panelBelow(b.m, b.k, r[j*ldr+j:], ldr, b.v, b.ldv, b.t, b.ldt)
@@ -42,6 +49,13 @@ func (q *reflectors[T]) factorBelow(a *Args, c chunk, r []T, ldr int) {
 // factorAcross factors the first chunk of V, which is the tile yet.
 func (q *reflectors[T]) factorAcross(a *Args, c chunk) {
 	n := min(c.rows, q.n)
+	if o := q.ordered(c, true); o.all() {
+		o.factor(a, q.n, nil, 0, o.v, q.ldv, func(s int) {
+			b := q.corner(c, s*c.side, n)
+			panelAcross(b.m, b.k, b.v, b.ldv, b.t, b.ldt)
+		})
+		return
+	}
 	for j := 0; j < n; j += c.side {
 		b := q.corner(c, j, n)
 		panelAcross(b.m, b.k, b.v, b.ldv, b.t, b.ldt)
@@ -61,25 +75,50 @@ func (q *reflectors[T]) factorAcross(a *Args, c chunk) {
 // meet V; for geqrt's, x is all of C.
 func (q *reflectors[T]) apply(a *Args, trans bool, p int, x []T, ldx int, d []T, ldd int) {
 	list, cols := chunks(q.m, q.n), newCuts(p, applySide)
-	if len(list) == 0 || q.n == 0 || p == 0 {
+	if q.n == 0 || p == 0 {
 		return
 	}
-	a.each(cols.count(), func(piece int) {
-		lo, size := cols.at(piece)
-		w := make([]T, list[0].side*size)
-		for s := range list {
-			c := list[order(s, len(list), trans)]
+	for s := range list {
+		c := list[order(s, len(list), trans)]
+		below, ldb := q.below(c, x, ldx, d, ldd)
+		if o := q.ordered(c, d == nil); o.fit(p) > 0 {
+			if o.shape == wyLower {
+				o.apply(a, trans, p, nil, 0, x, ldx, nil)
+			} else {
+				o.apply(a, trans, p, x, ldx, below, ldb, nil)
+			}
+			continue
+		}
+		a.each(cols.count(), func(piece int) {
+			lo, size := cols.at(piece)
+			w := make([]T, c.side*size)
 			if d == nil && c.row == 0 {
 				q.applyAcross(c, trans, size, x[lo*ldx:], ldx, w)
-				continue
+			} else {
+				q.applyBelow(c, trans, size, x[lo*ldx:], ldx, below[lo*ldb:], ldb, w)
 			}
-			below, ldb := d, ldd
-			if d == nil {
-				below, ldb = x, ldx
-			}
-			q.applyBelow(c, trans, size, x[lo*ldx:], ldx, below[lo*ldb+c.row:], ldb, w)
-		}
-	})
+		})
+	}
+}
+
+// below is the rows that meet a chunk, of what Q is applied to.
+func (q *reflectors[T]) below(c chunk, x []T, ldx int, d []T, ldd int) ([]T, int) {
+	if d == nil {
+		return x[c.row:], ldx
+	}
+	return d[c.row:], ldd
+}
+
+// ordered is a chunk's reflections for products of our own; whole says that they are geqrt's.
+func (q *reflectors[T]) ordered(c chunk, whole bool) *inOrder[T] {
+	o := &inOrder[T]{wyFull, c.rows, q.n, c.side, q.v[c.row:], q.t[c.t:], q.ldv, q.ldt}
+	switch {
+	case whole && c.row == 0:
+		o.shape, o.n = wyLower, min(c.rows, q.n)
+	case q.upper:
+		o.shape, o.m = wyUpper, min(c.rows, q.n)
+	}
+	return o
 }
 
 // order is step s of n, forwards or backwards.
@@ -114,26 +153,48 @@ func (q *reflectors[T]) applyAcross(c chunk, trans bool, p int, x []T, ldx int, 
 // computed of them: that is half of the work.
 func (q *reflectors[T]) generate(a *Args, p int, x []T, ldx int, d []T, ldd int) {
 	list, cols := chunks(q.m, q.n), newCuts(p, applySide)
-	if len(list) == 0 || q.n == 0 || p == 0 {
+	if q.n == 0 || p == 0 {
 		return
 	}
-	a.each(cols.count(), func(piece int) {
-		lo, size := cols.at(piece)
-		w := make([]T, list[0].side*size)
-		c := x[lo*ldx:]
-		for s := range list {
-			k := list[len(list)-1-s]
-			below, ldb := d, ldd
-			if d == nil {
-				below, ldb = x, ldx
-			}
-			if below = below[lo*ldb+k.row:]; d == nil && k.row == 0 {
-				q.generateAcross(k, size, c, ldx, w)
+	for s := range list {
+		c := list[len(list)-1-s]
+		below, ldb := q.below(c, x, ldx, d, ldd)
+		if o := q.ordered(c, d == nil); o.fit(p) > 0 {
+			q.generateOrdered(a, o, c, p, x, ldx, below, ldb)
+			continue
+		}
+		a.each(cols.count(), func(piece int) {
+			lo, size := cols.at(piece)
+			w := make([]T, c.side*size)
+			if d == nil && c.row == 0 {
+				q.generateAcross(c, size, x[lo*ldx:], ldx, w)
 			} else {
-				q.generateBelow(k, size, c, ldx, below, ldb, w)
+				q.generateBelow(c, size, x[lo*ldx:], ldx, below[lo*ldb:], ldb, w)
+			}
+		})
+	}
+}
+
+func (q *reflectors[T]) generateOrdered(a *Args, o *inOrder[T], c chunk, p int, x []T, ldx int, d []T, ldd int) {
+	need := func(lo, size int) int {
+		for b := o.blocks(); b > 0; b-- {
+			if firstColumn(x[lo*ldx:], ldx, (b-1)*o.side, o.n, size) < size {
+				return b
 			}
 		}
-	})
+		return 0
+	}
+	if o.shape == wyLower {
+		if c.rows > o.n {
+			clearRows(x[o.n:], ldx, c.rows-o.n, p)
+		}
+		o.apply(a, false, p, nil, 0, x, ldx, need)
+		return
+	}
+	if c.rows > o.m {
+		clearRows(d[o.m:], ldd, c.rows-o.m, p)
+	}
+	o.apply(a, false, p, x, ldx, d, ldd, need)
 }
 
 func (q *reflectors[T]) generateBelow(c chunk, p int, x []T, ldx int, d []T, ldd int, w []T) {
