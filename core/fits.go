@@ -38,7 +38,7 @@ func (e *Executor) fits(plan *lambdapack.Plan) error {
 	}
 	if e.beyondBlocks(plan) {
 		return errs.New(errs.Memory, "%s %s of tiles at once, memory_limit is %s: other blocks change nothing, raise memory_limit to %d MiB",
-			what, humanBytes(most), humanBytes(e.taskLimit()), (most+1<<20-1)>>20)
+			what, humanBytes(most), humanBytes(e.taskLimit()), wholeMiB(most))
 	}
 	m := largestMatrix(plan)
 	d, err := tile.ParseDType(m.DType)
@@ -57,6 +57,9 @@ func (e *Executor) beyondBlocks(plan *lambdapack.Plan) bool {
 		return m.Role == lambdapack.RoleTemp && m.Grid.NumTiles() == 1 && bytes > cut && bytes > e.taskLimit()
 	})
 }
+
+// wholeMiB is a memory limit that so many bytes fit in.
+func wholeMiB(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
 
 // tileBytes is the size of a matrix's tiles.
 func tileBytes(m *lambdapack.Matrix) int64 {
@@ -90,8 +93,8 @@ func (e *Executor) tooLarge(what string, bytes int64, g grid.Grid, d tile.DType)
 	// Other blocks may match each other less well than these, and then a task holds more of them.
 	tiles := max(float64(bytes)/float64(max(1, tile.SizeOf(d, g.Block()))), usualTiles)
 	block := squareBlock(g, float64(room)/tiles/float64(d.Size()))
-	return errs.New(errs.Memory, "%s %s of tiles at once, memory_limit is %s: pass block_shape=%s to matrix_init, or raise memory_limit",
-		what, humanBytes(bytes), humanBytes(limit), tuple(block))
+	return errs.New(errs.Memory, "%s %s of tiles at once, memory_limit is %s: pass block_shape=%s to matrix_init, or raise memory_limit to %d MiB",
+		what, humanBytes(bytes), humanBytes(limit), tuple(block), wholeMiB(bytes))
 }
 
 // squareBlock is a block of so many elements at most with equal sides, but those that are as long as g. Such blocks match, be
