@@ -126,7 +126,14 @@ PROGRAMS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "solve general, n right sides": lambda npwex, A, B: npwex.linalg.solve(A, B),
     "qr, R": lambda npwex, A, _: npwex.linalg.qr(A, mode="r"),
     "matmul": lambda npwex, A, B: A @ B,
+    "solve general": lambda npwex, A, B: npwex.linalg.solve(A, B),
+    "inv": lambda npwex, A, _: npwex.linalg.inv(A),
+    "qr": lambda npwex, A, _: npwex.linalg.qr(A),
+    "eigh, values": lambda npwex, A, _: npwex.linalg.eigvalsh(A),
+    "svd, values": lambda npwex, A, _: npwex.linalg.svdvals(A),
 }
+SINGLE = ("cholesky", "solve general, n right sides", "qr, R", "matmul")
+OUT_OF_CORE = ("solve general", "solve general, n right sides", "inv", "qr", "qr, R", "eigh, values", "svd, values")
 
 
 def single(name: str) -> None:
@@ -145,15 +152,16 @@ def out_of_core(name: str) -> None:
     def _(clock: Clock, n: int, side: str) -> None:
         with storage(clock, n, side) as npwex:
             A = npwex.random.standard_normal((n, n), seed=0).persist()
-            B = npwex.random.standard_normal((n, n), seed=1).persist() if name.startswith("solve") else None
+            B = npwex.random.standard_normal((n, n if name.endswith("sides") else 1), seed=1).persist()
             with clock:
-                X = PROGRAMS[name](npwex, A, B).persist()
-            del X
+                X = PROGRAMS[name](npwex, A, B)
+                parts = npwex.persist(*(X if isinstance(X, tuple) else (X,)))
+            del X, parts
 
 
-for name in PROGRAMS:
+for name in SINGLE:
     single(name)
-for name in ("solve general, n right sides", "qr, R"):
+for name in OUT_OF_CORE:
     out_of_core(name)
 
 

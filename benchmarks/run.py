@@ -166,7 +166,17 @@ JOBS = [
         quick=4096,
         repeats=1,
     ),
-    Job("out-of-core qr, R", 12_288, (OURS, MEMORY), (faster(MEMORY, 0.7),), triangle_of, 2048, 1),
+    *(
+        Job(f"out-of-core {name}", n, (OURS, MEMORY), (faster(MEMORY, 0.7),), work, 2048, 1)
+        for name, n, work in (
+            ("solve general", 8192, elimination),
+            ("inv", 8192, product),
+            ("qr", 8192, orthogonal),
+            ("qr, R", 12_288, triangle_of),
+            ("eigh, values", 4096, None),
+            ("svd, values", 3072, None),
+        )
+    ),
     *(
         Job(f"{name}, float32", 8192, (OURS, DOUBLE), (faster(DOUBLE, 1.7),), work, repeats=3)
         for name, work in {

@@ -21,7 +21,7 @@ func (e *Executor) fits(plan *lambdapack.Plan) error {
 	for k, s := range plan.Statements {
 		t := lambdapack.Task{Stmt: int32(k)}
 		if s.Domain.First(t.I[:len(s.Vars)]) {
-			if bytes := runtime.Reservation(plan.Cost(t).PeakBytes); bytes > most {
+			if _, bytes := runtime.Needs(plan, s); bytes > most {
 				most, what = bytes, fmt.Sprintf("task %s needs", plan.TaskName(t))
 			}
 		}
@@ -36,6 +36,10 @@ func (e *Executor) fits(plan *lambdapack.Plan) error {
 	if most <= e.taskLimit() {
 		return nil
 	}
+	if e.beyondBlocks(plan) {
+		return errs.New(errs.Memory, "%s %s of tiles at once, memory_limit is %s: other blocks change nothing, raise memory_limit to %d MiB",
+			what, humanBytes(most), humanBytes(e.taskLimit()), wholeMiB(most))
+	}
 	m := largestMatrix(plan)
 	d, err := tile.ParseDType(m.DType)
 	if err != nil {
@@ -43,6 +47,19 @@ func (e *Executor) fits(plan *lambdapack.Plan) error {
 	}
 	return e.tooLarge(what, most, m.Grid, d)
 }
+
+// beyondBlocks says whether the program itself makes one tile of a whole matrix that does not fit, larger than any that a caller has
+// cut: the step between the two stages of eigh and svd is one task.
+func (e *Executor) beyondBlocks(plan *lambdapack.Plan) bool {
+	cut := tileBytes(largestMatrix(plan))
+	return slices.ContainsFunc(plan.Matrices, func(m lambdapack.Matrix) bool {
+		bytes := tileBytes(&m)
+		return m.Role == lambdapack.RoleTemp && m.Grid.NumTiles() == 1 && bytes > cut && bytes > e.taskLimit()
+	})
+}
+
+// wholeMiB is a memory limit that so many bytes fit in.
+func wholeMiB(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
 
 // tileBytes is the size of a matrix's tiles.
 func tileBytes(m *lambdapack.Matrix) int64 {
@@ -72,12 +89,12 @@ const usualTiles = 6
 // type d is cut as g says.
 func (e *Executor) tooLarge(what string, bytes int64, g grid.Grid, d tile.DType) error {
 	limit := e.taskLimit()
-	room := limit - min(limit/5, 1<<20) // a reservation is larger than its tiles by no more
+	room := limit - min(limit/5, 1<<20) // a task asks for no more than this beyond its tiles, since they are rounded up
 	// Other blocks may match each other less well than these, and then a task holds more of them.
 	tiles := max(float64(bytes)/float64(max(1, tile.SizeOf(d, g.Block()))), usualTiles)
 	block := squareBlock(g, float64(room)/tiles/float64(d.Size()))
-	return errs.New(errs.Memory, "%s %s of tiles at once, memory_limit is %s: pass block_shape=%s to matrix_init, or raise memory_limit",
-		what, humanBytes(bytes), humanBytes(limit), tuple(block))
+	return errs.New(errs.Memory, "%s %s of tiles at once, memory_limit is %s: pass block_shape=%s to matrix_init, or raise memory_limit to %d MiB",
+		what, humanBytes(bytes), humanBytes(limit), tuple(block), wholeMiB(bytes))
 }
 
 // squareBlock is a block of so many elements at most with equal sides, but those that are as long as g. Such blocks match, be

@@ -49,8 +49,9 @@ func TestTightMemory(t *testing.T) {
 			require.NoError(t, err)
 			p.text.Release()
 			most := int64(3 * block * block * 8)
-			for task := range p.plan.Tasks() {
-				most = max(most, runtime.Reservation(p.plan.Cost(task).PeakBytes))
+			for _, s := range p.plan.Statements {
+				_, least := runtime.Needs(p.plan, s)
+				most = max(most, least)
 			}
 			tight := session(t, Config{Workers: 1, PipelineWidth: 1, MemoryLimit: max(most, smallestMemory)})
 			got := read(t, tight, make(tight, A.in(t, tight, block, block), B.in(t, tight, block, block)))

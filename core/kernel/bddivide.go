@@ -40,7 +40,9 @@ type bidiagonal struct{ lo, n, left, extra int }
 // conquer decomposes an upper bidiagonal matrix whose largest element is one and none beside its diagonal negligible: u and vt
 // become the singular vectors in an order that descends, as d does.
 func conquer[T float](a *Args, n int, d, e, u, vt []T) bool {
-	c := &conquest[T]{a: a, n: n, d: d, e: e, u2: u, vt2: vt, u: make([]T, n*n), vt: make([]T, n*n), q: make([]T, n*n)}
+	work, giveBack := borrow[T](3 * n * n)
+	defer giveBack()
+	c := &conquest[T]{a: a, n: n, d: d, e: e, u2: u, vt2: vt, u: work[:n*n], vt: work[n*n : 2*n*n], q: work[2*n*n:]}
 	c.z, c.sigma, c.idxq, c.kind = make([]T, n+1), make([]T, n), make([]int32, n), make([]int32, n)
 	for k := range c.idx {
 		c.idx[k] = make([]int32, n+1)

@@ -49,7 +49,9 @@ func divideAndConquer[T float](a *Args, n int, d, e, z []T) bool {
 	_, exponent := math.Frexp(float64(most))
 	scalePower(d, -exponent)
 	scalePower(e[:n-1], -exponent)
-	x := &divided[T]{n: n, d: d, e: e, q: make([]T, n*n), ldq: n, indices: make([]int32, n), work: z}
+	q, giveBack := borrow[T](n * n)
+	defer giveBack()
+	x := &divided[T]{n: n, d: d, e: e, q: q, ldq: n, indices: make([]int32, n), work: z}
 	ok := x.leaves(a)
 	for ok && len(x.cuts) > 2 {
 		ok = x.level(a)

@@ -18,11 +18,11 @@ var lapackKernels = []Signature{
 		{"zeros", int64(0), nil},
 	}},
 	{Name: "syrk", Shapes: "(m,n),(m,k),(n,k)->(m,n)", InPlace: 0, flops: syrkFlops},
-	{Name: "gemm", Params: "t t t?", Shapes: "(m,k),(k,n),(m,n)?->(m,n)", InPlace: 2, Attrs: []AttrSpec{{"alpha", 1.0, nil}, {"beta", 1.0, nil}},
+	{Name: "gemm", Params: "t t t?", Shapes: "(m,k),(k,n),(m,n)?->(m,n)", InPlace: 2, Turns: true, Attrs: []AttrSpec{{"alpha", 1.0, nil}, {"beta", 1.0, nil}},
 		flops: func(_ *Call, in, out [][]int64) float64 {
 			return 2 * float64(out[0][0]) * float64(out[0][1]) * innerSide(in, out)
 		}},
-	{Name: "gram", Shapes: "(n,k)->(n,n)", InPlace: -1, flops: func(_ *Call, in, out [][]int64) float64 {
+	{Name: "gram", Shapes: "(n,k)->(n,n)", InPlace: -1, Turns: true, flops: func(_ *Call, in, out [][]int64) float64 {
 		return float64(out[0][0]) * float64(out[0][1]) * innerSide(in, out)
 	}},
 	{Name: "mirror", Shapes: "(n,n)->(n,n)", InPlace: 0, flops: noFlops},
@@ -61,7 +61,7 @@ var generatorKernels = []Signature{
 }
 
 var layoutKernels = []Signature{
-	{Name: "copy", Params: "t", InPlace: 0, shape: firstShape},
+	{Name: "copy", Params: "t", InPlace: 0, Turns: true, shape: firstShape},
 	{Name: "squeeze", Params: "t", InPlace: -1, shape: squeezeShape, flops: noFlops, Attrs: []AttrSpec{{"axis", "", nil}}},
 	{Name: "expand", Params: "t", InPlace: -1, shape: expandShape, flops: noFlops, Attrs: []AttrSpec{{"axis", "0", nil}}},
 	{Name: "part", Params: "t a*", InPlace: -1, shape: partShape, flops: noFlops},

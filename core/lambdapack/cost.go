@@ -1,5 +1,7 @@
 package lambdapack
 
+import "numpywren/core/affine"
+
 // Cost is what a task takes.
 type Cost struct {
 	Flops      float64
@@ -178,20 +180,26 @@ func (p *Plan) refDims(r *TileRef) []extent {
 
 // peakBytes is the most that a task of the statement holds at once, wherever it is in its loops.
 func (p *Plan) peakBytes(st *Statement) int64 {
-	st.peak.once.Do(func() {
-		e := estimate{p: p, st: st}
-		held, peak := e.hold(st.Body)
-		st.peak.bytes = max(held, peak)
-		extra := int64(0)
+	st.peak.once.Do(func() { st.peak.bytes, _ = p.Holds(st, func(bytes int64) int64 { return bytes }) })
+	return st.peak.bytes
+}
+
+// Holds is the most that a task of the statement holds at once, wherever it is in its loops, and the least that it can do with: when of
+// the tiles in its comprehensions none is read before its turn. size is what a tile of so many bytes takes.
+func (p *Plan) Holds(st *Statement, size func(bytes int64) int64) (most, least int64) {
+	bytes := func(ahead bool) int64 {
+		h := holding{estimate: estimate{p: p, st: st}, ahead: ahead, size: size}
+		pinned, extra := h.pinned(st.Body), int64(0)
+		value, peak := h.hold(st.Body)
 		for n := range st.Outputs[1:] {
-			extra += p.largestBytes(&st.Outputs[n+1])
+			extra += h.ref(&st.Outputs[n+1])
 		}
 		if c, ok := st.Body.(*Call); ok {
 			extra *= 1 + c.Sig.works
 		}
-		st.peak.bytes += extra
-	})
-	return st.peak.bytes
+		return pinned + max(value, peak) + extra
+	}
+	return bytes(true), bytes(false)
 }
 
 // largestBytes is the size of the largest tile of the reference's matrix.
@@ -204,51 +212,151 @@ func (p *Plan) largestBytes(r *TileRef) int64 {
 	return n
 }
 
-// hold is the size of an expression's value, and the most that is held while it is computed, the value included.
-func (s *estimate) hold(e Expr) (value, peak int64) {
+// holding adds up what a task holds: all tiles that it names, from its beginning to its end; of those in a comprehension the ones
+// that the present point names and, with ahead, those of the next; and what it computes.
+type holding struct {
+	estimate
+	ahead bool
+	size  func(bytes int64) int64 // of a tile
+	begun int64                   // tiles of comprehensions whose turn is yet to come: the first points are read with the task's other tiles
+}
+
+// pinned is the size of the tiles that are held throughout; it notes the comprehensions in begun.
+func (h *holding) pinned(e Expr) (n int64) {
 	switch e := e.(type) {
 	case *TileRef:
-		n := s.p.largestBytes(e)
-		return n, n
-	case *Comp: // operands of this step and of the next
-		value, peak := s.hold(e.Body)
-		return value, peak + s.streamed(e.Body)
+		return h.ref(e)
+	case *Comp:
+		if h.ahead {
+			h.begun += h.streamed(e.Body)
+		}
 	case *Call:
-		value = s.largest(e)
-		operands := int64(0)
 		for _, a := range e.Args {
-			n, most := s.hold(a)
-			if comp, ok := a.(*Comp); ok {
-				if most += value; e.Sig.Name == "sum" && accumulates(comp.Body) {
+			n += h.pinned(a)
+		}
+	}
+	return n
+}
+
+// hold is the size of what an expression makes, and the most that is held while it is computed, this included, beside what is pinned.
+func (h *holding) hold(e Expr) (value, peak int64) { return h.within(e, false) }
+
+// within is hold in a comprehension, where others begin when it is their turn.
+func (h *holding) within(e Expr, inner bool) (value, peak int64) {
+	switch e := e.(type) {
+	case *Comp:
+		n := h.streamed(e.Body)
+		others := h.begun
+		if h.ahead && !inner {
+			others -= n
+		}
+		body := e.Body
+		if c, ok := body.(*Call); ok && c.Sig.Name == "part" { // it says where its tile is, and makes none
+			body = c.Args[0]
+		}
+		h.begun = 0
+		value, peak := h.within(body, true)
+		h.begun = others
+		if h.ahead && !onePoint(e) {
+			n *= 2
+		}
+		return value, peak + n + h.turned(body) + others
+	case *Call:
+		value = h.size(h.largest(e))
+		operands, tiles, reused := int64(0), 0, int64(0)
+		for _, a := range e.Args {
+			n, most := h.within(a, inner)
+			switch a := a.(type) {
+			case *Comp:
+				if most += value; e.Sig.Name == "sum" && accumulates(a.Body) {
 					most -= n // added where the sum is
 				}
 				n = 0
+			case *TileRef:
+				if !e.Sig.Turns {
+					n = h.turned(a)
+				}
+			}
+			if _, list := a.(*Comp); !list && isTile(a) {
+				if tiles == e.Sig.InPlace && e.Sig.Name != "ew" && n == value {
+					reused = n // the operand's memory becomes the result's
+				}
+				tiles++
 			}
 			peak = max(peak, operands+most)
 			operands += n
 		}
 		if e.Sig.copies {
-			return value, max(peak, 2*operands+value)
+			return value, max(peak, 2*operands+h.direct(e)+value+h.begun)
 		}
-		return value, max(peak, operands+value)
+		return value, max(peak, operands+value-reused+h.begun)
 	}
 	return 0, 0
 }
 
-// streamed is the size of the tiles that an expression reads directly.
-func (s *estimate) streamed(e Expr) int64 {
-	switch e := e.(type) {
-	case *TileRef:
-		return s.p.largestBytes(e)
-	case *Call:
-		n := int64(0)
-		for _, a := range e.Args {
-			n += s.streamed(a)
-		}
-		return n
+// turned is the size of the transpose of a tile that is named as its transpose, which most kernels need made.
+func (h *holding) turned(e Expr) int64 {
+	if ref, ok := e.(*TileRef); ok && ref.Trans {
+		return h.ref(ref)
 	}
 	return 0
 }
+
+// direct is the size of the tiles that a call names itself.
+func (h *holding) direct(c *Call) (n int64) {
+	for _, a := range c.Args {
+		if ref, ok := a.(*TileRef); ok {
+			n += h.ref(ref)
+		}
+	}
+	return n
+}
+
+// isTile says whether an argument is one tile.
+func isTile(e Expr) bool {
+	switch e.(type) {
+	case *TileRef, *Call:
+		return true
+	}
+	return false
+}
+
+// onePoint says whether a comprehension has one point at most, wherever it stands.
+func onePoint(c *Comp) bool {
+	for k := range c.Loops {
+		if !once(&c.Loops[k]) {
+			return false
+		}
+	}
+	return true
+}
+
+func once(l *affine.Loop) bool {
+	for _, lower := range l.Lower {
+		for _, upper := range l.Upper {
+			if n, constant := upper.E.Sub(lower.E).IsConst(); constant && n <= 1 && lower.Div <= 1 && upper.Div <= 1 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// streamed is the size of the tiles that an expression reads directly.
+func (h *holding) streamed(e Expr) (n int64) {
+	switch e := e.(type) {
+	case *TileRef:
+		return h.ref(e)
+	case *Call:
+		for _, a := range e.Args {
+			n += h.streamed(a)
+		}
+	}
+	return n
+}
+
+// ref is the size of the largest tile of the reference's matrix.
+func (h *holding) ref(r *TileRef) int64 { return h.size(h.p.largestBytes(r)) }
 
 // largest is the size of a call's first result at most.
 func (s *estimate) largest(c *Call) int64 {

@@ -23,7 +23,8 @@ type Signature struct {
 	// function instead.
 	Shapes string
 
-	InPlace int // the tile operand whose memory may become the first result's, or -1
+	InPlace int  // the tile operand whose memory may become the first result's, or -1
+	Turns   bool // it takes a tile that stands for its transpose as it is: for others the transpose is made
 	Reducer bool
 	Attrs   []AttrSpec
 

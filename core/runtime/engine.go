@@ -20,6 +20,7 @@ type Engine struct {
 	plan     *lambdapack.Plan
 	matrices []*matrix.BigMatrix // by the plan's numbers; nil for those that are all aliases
 	counted  []bool              // matrices whose tiles go after their last reader
+	asks     []asks              // by statement
 	block    BlockFunc
 	share    func(n int, piece func(k int)) // of kernels, Args.Share: one for all calls
 	idle     func() int                     // and Args.Idle
@@ -38,6 +39,9 @@ func (r *Runtime) NewEngine(plan *lambdapack.Plan, matrices []*matrix.BigMatrix,
 	x.share = func(n int, piece func(k int)) { x.kernels.Add(int64(r.share(n, piece))) }
 	for k, m := range matrices {
 		x.counted = append(x.counted, plan.Matrices[k].Role == lambdapack.RoleTemp && m != nil && !m.Durable && !m.Complete)
+	}
+	for _, s := range plan.Statements {
+		x.asks = append(x.asks, asksOf(plan, s, r.space.Limit()))
 	}
 	return x
 }
@@ -97,20 +101,38 @@ type Hand struct {
 // NewHand makes an empty Hand.
 func (x *Engine) NewHand() *Hand { return &Hand{engine: x} }
 
-// Reservation is what a task asks for that holds tiles of so many bytes at once: the pool rounds each up, by a quarter at most
-// and never by more than 64 KiB; no task holds more than a few.
-func Reservation(bytes int64) int64 { return bytes + min(bytes/4, 1<<20) }
+// Needs is the memory that a task of the statement asks for, and the least that it can do with.
+func Needs(p *lambdapack.Plan, s *lambdapack.Statement) (most, least int64) {
+	return p.Holds(s, func(bytes int64) int64 { return tile.SizeOf(tile.Uint8, []int64{bytes}) })
+}
+
+// asks is what the tasks of a statement ask for.
+type asks struct {
+	bytes  int64
+	frugal bool // they read nothing ahead
+}
+
+// asksOf decides for a statement: tasks that would take a large part of the memory read nothing ahead, so that others run beside them.
+func asksOf(p *lambdapack.Plan, s *lambdapack.Statement, limit int64) asks {
+	const large = 2 // the memory over this
+	most, least := Needs(p, s)
+	if most > limit/large && least < most {
+		return asks{least, true}
+	}
+	return asks{bytes: most}
+}
 
 // Read reserves the memory of the task and gets its inputs into it.
 func (h *Hand) Read(ctx context.Context, t lambdapack.Task) error {
 	x := h.engine
-	bytes := Reservation(x.plan.Cost(t).PeakBytes)
-	if err := x.rt.space.Reserve(ctx, bytes); err != nil {
+	need := x.asks[t.Stmt]
+	if err := x.rt.space.Reserve(ctx, need.bytes); err != nil {
 		return err
 	}
-	h.reserved = bytes
+	h.reserved = need.bytes
 	h.priority = x.plan.Priority(t)
 	h.eval = newEvaluation(ctx, x, t, h.priority)
+	h.eval.frugal = need.frugal
 	return h.eval.prefetch()
 }
 

@@ -18,6 +18,7 @@ type evaluation struct {
 	task     lambdapack.Task
 	body     *lambdapack.Call
 	priority int64
+	frugal   bool                         // it reads nothing ahead
 	vars     []int64                      // the statement's loop variables, then those of the comprehensions around
 	held     []held                       // tiles of the Space, pinned
 	streams  map[*lambdapack.Comp]*stream // begun ahead, by prefetch
@@ -78,6 +79,9 @@ func (e *evaluation) fetchOperands(c *lambdapack.Call) error {
 				return err
 			}
 		case *lambdapack.Comp:
+			if e.frugal {
+				continue
+			}
 			if e.streams == nil {
 				e.streams = map[*lambdapack.Comp]*stream{}
 			}

@@ -12,7 +12,7 @@ import (
 )
 
 // A reducer over a comprehension streams: at any time the task holds the accumulator, the operands of this step, and those
-// of the next, which are read while this one computes.
+// of the next, which are read while this one computes. A frugal task reads them when their step comes.
 
 // reduce computes sum([body for …]) and its kin.
 func (e *evaluation) reduce(k *kernel.Kernel, c *lambdapack.Call) (acc value, err error) {
@@ -197,7 +197,8 @@ func (e *evaluation) step(f *folding, v value, body *kernel.Args, acc *value) er
 	return nil
 }
 
-// stream enters the points of a comprehension one after the other, the tiles of the next being read meanwhile.
+// stream enters the points of a comprehension one after the other, the tiles of the next being read meanwhile, unless the task has
+// no memory for them.
 type stream struct {
 	e     *evaluation
 	comp  *lambdapack.Comp
@@ -262,11 +263,20 @@ func (s *stream) ready() error {
 // next enters the next point: its tiles are in memory when it returns, and those of the one after it on their way.
 func (s *stream) next() (more bool, err error) {
 	s.now.drop(s.e)
-	s.now = s.ahead
+	if s.e.frugal {
+		if s.now != nil {
+			s.advance()
+		}
+		s.now, s.ahead = s.ahead, nil
+	} else {
+		s.now = s.ahead
+	}
 	if s.now == nil {
 		return false, nil
 	}
-	s.advance()
+	if !s.e.frugal {
+		s.advance()
+	}
 	if s.now.done != nil {
 		select {
 		case <-s.now.done:

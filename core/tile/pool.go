@@ -11,8 +11,8 @@ import (
 )
 
 // Pool is memory for tiles: mapped from the system, off the Go heap, and used again when tiles are released. It keeps what
-// it maps within its limit unless the tiles in use need more; holding these to a budget is for its user, which knows which
-// tiles can go. A Pool is safe for concurrent use.
+// it maps within its limit unless the tiles in use need more, and maps little more than there ever was in use; holding these to a
+// budget is for its user, which knows which tiles can go. A Pool is safe for concurrent use.
 //
 // There are two layers. Extents are multiples of 64 KiB that are mapped one by one and, once free, wait for a tile of exactly
 // their size: matrices have few tile shapes, and coarser classes would take up to a third of the budget for nothing. Blocks
@@ -141,8 +141,18 @@ func (p *Pool) put(b *block) {
 	}
 }
 
-// extent gives an extent of the size: one that lies idle, or else a new one, for which idle ones of other sizes are unmapped
-// when the limit asks for it.
+// spare is how much idle memory stays mapped when extents of another size are: enough for sizes that take turns, and little beside
+// what is in use. New memory costs a clearing of its pages, however much lies idle, and what was unmapped just now is at hand for it.
+func (p *Pool) spare() int64 {
+	const (
+		least = 64 << 20
+		part  = 16 // of what is in use
+	)
+	return max(least, p.live/part)
+}
+
+// extent gives an extent of the size: one that lies idle, or else a new one, for which idle ones of other sizes are unmapped, all
+// but some to spare.
 func (p *Pool) extent(size int64) (unsafe.Pointer, error) {
 	if n := len(p.idle[size]); n > 0 {
 		at := p.idle[size][n-1]
@@ -150,7 +160,7 @@ func (p *Pool) extent(size int64) (unsafe.Pointer, error) {
 		p.live += size
 		return at, nil
 	}
-	p.trim(p.limit - size)
+	p.trim(min(p.limit-size, p.live+p.spare()))
 	at, err := mapMemory(size)
 	if err != nil && p.mapped > p.live { // the system has less than the limit
 		p.trim(0)

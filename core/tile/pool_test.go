@@ -168,3 +168,20 @@ func BenchmarkPool(b *testing.B) {
 		})
 	}
 }
+
+// TestPoolKeepsLittle: what tiles of one size leave behind does not add to what tiles of another need, however large the limit is.
+func TestPoolKeepsLittle(t *testing.T) {
+	p := NewPool(1 << 40)
+	defer p.Close()
+	for _, side := range []int64{2 << 20, 3 << 20, 4 << 20, 2 << 20} {
+		var tiles []*Tile
+		for range 240 << 20 / side {
+			tiles = append(tiles, newTile(t, p, Uint8, side))
+		}
+		for _, x := range tiles {
+			x.Release()
+		}
+	}
+	_, _, peak := p.Stats()
+	require.LessOrEqual(t, peak, int64(240+64+4)<<20)
+}
