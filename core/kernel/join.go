@@ -336,7 +336,8 @@ func (m *join[T]) times(a *Args, rows int, q []T, from span, out []T, to span) {
 		}
 		s := make([]T, len(which)*len(wanted))
 		for k, c := range wanted {
-			m.column(to.lo+c, d, z, s[k*len(d):(k+1)*len(d)])
+			at := to.lo + c
+			joinColumn(d, z, m.poles[int(m.origin[at])], m.offset[at], m.factor[at], s[k*len(d):(k+1)*len(d)])
 		}
 		if len(wanted) == size {
 			blasGemm(false, false, rows, size, len(d), 1, packed, rows, s, len(d), 1, out[lo*rows:], rows)
@@ -348,14 +349,6 @@ func (m *join[T]) times(a *Args, rows int, q []T, from span, out []T, to span) {
 			add(out[c*rows:(c+1)*rows], 1, product[k*rows:])
 		}
 	})
-}
-
-// column is that part of a column of S that stands beside the poles d.
-func (m *join[T]) column(c int, d, z, s []T) {
-	near, off, factor := m.poles[int(m.origin[c])], m.offset[c], m.factor[c]
-	for i, e := range d {
-		s[i] = z[i] / (e - near - off) * factor
-	}
 }
 
 // add is y += alpha x.
