@@ -207,15 +207,6 @@ func (m *merging[T]) vectors(a *Args) {
 	})
 }
 
-// length is the Euclidean norm of numbers of which some are of the size of 1.
-func length[T float](x []T) float64 {
-	sum := 0.0
-	for _, e := range x {
-		sum += float64(e) * float64(e)
-	}
-	return math.Sqrt(sum)
-}
-
 // multiply is Q = packed S, by columns.
 func (m *merging[T]) multiply(a *Args) {
 	first, both, second := int(m.kinds[0]), int(m.kinds[1]), int(m.kinds[2])

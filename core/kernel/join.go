@@ -40,12 +40,25 @@ const (
 	joinOffset // the root, counted from there
 	joinFactor // one over the length of the column of S
 	joinColumns
+
+	joinLeft          = joinColumns // of singular vectors from the left, whose S is another
+	joinedBidiagonals = joinColumns + 1
 )
 
 const (
 	deflated = iota // an eigenvector as it is
 	kept            // not deflated
 	turned          // rotated with the last column that was kept: that one is deflated now, and this one kept
+	leftOver        // of singular vectors from the right turned, from the left deflated
+)
+
+// side is whose S it is.
+type side int
+
+const (
+	eigenvectors side = iota
+	fromRight         // singular vectors
+	fromLeft
 )
 
 const (
@@ -96,7 +109,7 @@ type join[T float] struct {
 	span
 	source, kind, cos, sin, target []T
 	poles, weights                 []T // as many as columns are kept
-	origin, offset, factor         []T
+	origin, offset, factor, left   []T // left is nil for eigenvectors
 }
 
 // joinOf reads what tells a join.
@@ -115,7 +128,11 @@ func joinOf[T float](t *tile.Tile) *join[T] {
 
 func joinAt[T float](x []T, n int, s span) *join[T] {
 	c := func(k int) []T { return x[k*n+s.lo : k*n+s.hi] }
-	return &join[T]{s, c(joinSource), c(joinKind), c(joinCos), c(joinSin), c(joinTarget), c(joinPole), c(joinWeight), c(joinOrigin), c(joinOffset), c(joinFactor)}
+	m := &join[T]{s, c(joinSource), c(joinKind), c(joinCos), c(joinSin), c(joinTarget), c(joinPole), c(joinWeight), c(joinOrigin), c(joinOffset), c(joinFactor), nil}
+	if len(x) > joinColumns*n {
+		m.left = c(joinLeft)
+	}
+	return m
 }
 
 // newJoin is a join that is to be found.
@@ -139,91 +156,6 @@ func (m *join[T]) limit() {
 	m.poles, m.weights = m.poles[:k], m.weights[:k]
 }
 
-// find makes a join of two parts, and the part that they become.
-func (m *join[T]) find(a *Args, left, right, out part[T], rho T) {
-	n1, n := len(left.value), len(m.source)
-	d, z := slices.Concat(left.value, right.value), make([]T, n)
-	half := T(math.Sqrt(0.5)) // [last row of Q₁, first row of Q₂] has the length √2
-	for j := range z {
-		switch {
-		case j < n1:
-			z[j] = left.last[j] * half
-		case rho < 0:
-			z[j] = -right.first[j-n1] * half
-		default:
-			z[j] = right.first[j-n1] * half
-		}
-	}
-	rho = 2 * abs(rho)
-	values := m.deflate(n1, d, z, rho) // of those that are deflated, in the order of source
-	origin, offset := make([]T, len(m.poles)), make([]T, len(m.poles))
-	m.roots(a, rho, origin, offset)
-	m.correct(a, origin, offset)
-	m.arrange(values, origin, offset, out.value)
-	m.lengths(a)
-	outer := make([]T, 2*n) // the first row of [Q₁; Q₂], and the last
-	for j := range n {
-		if j < n1 {
-			outer[2*j] = left.first[j]
-		} else {
-			outer[2*j+1] = right.last[j-n1]
-		}
-	}
-	rows := make([]T, 2*n)
-	m.times(a, 2, outer, span{0, n}, rows, span{0, n})
-	for j := range n {
-		out.first[j], out.last[j] = rows[2*j], rows[2*j+1]
-	}
-}
-
-// deflate is LAPACK's laed2, without Q: it sets source, kind, cos, sin and poles, and z as weights. d and z are overwritten.
-func (m *join[T]) deflate(n1 int, d, z []T, rho T) (values []T) {
-	n := len(d)
-	most := T(0)
-	for j := range n {
-		most = max(most, abs(d[j]), abs(z[j]))
-	}
-	small := 8 * roundOff[T]() * most
-	values = make([]T, n)
-	k, last := 0, -1
-	keep := func() {
-		if last >= 0 {
-			m.poles[k], m.weights[k] = d[last], z[last]
-			k++
-		}
-	}
-	for t, i, j := 0, 0, n1; t < n; t++ {
-		at := j
-		if j == n || i < n1 && d[i] <= d[j] {
-			at = i
-			i++
-		} else {
-			j++
-		}
-		m.source[t] = T(at)
-		if rho*abs(z[at]) <= small {
-			m.kind[t], values[t] = deflated, d[at]
-			continue
-		}
-		if last >= 0 {
-			length := T(math.Hypot(float64(z[last]), float64(z[at])))
-			c, s := z[at]/length, -z[last]/length
-			if abs((d[at]-d[last])*c*s) <= small {
-				m.kind[t], m.cos[t], m.sin[t] = turned, c, s
-				z[at] = length
-				values[t], d[at] = d[last]*c*c+d[at]*s*s, d[last]*s*s+d[at]*c*c
-				last = at
-				continue
-			}
-			keep()
-		}
-		m.kind[t], last = kept, at
-	}
-	keep()
-	m.limit()
-	return values
-}
-
 // roundOff is half the distance from 1 to the next number: LAPACK's lamch("E").
 func roundOff[T float]() T {
 	if one := T(1); one+0x1p-40 == one {
@@ -240,38 +172,12 @@ func (m *join[T]) roots(a *Args, rho T, origin, offset []T) {
 	cols := newCuts(len(m.poles), rootPiece)
 	a.each(cols.count(), func(p int) {
 		lo, size := cols.at(p)
-		secularRoots(m.poles, m.weights, rho, span{lo, lo + size}, origin, offset)
+		secularRoots(m.left != nil, m.poles, m.weights, rho, span{lo, lo + size}, origin, offset)
 	})
 }
 
-// correct replaces z by that for which the roots are exact, so that the columns of S are orthogonal.
-func (m *join[T]) correct(a *Args, origin, offset []T) {
-	if len(m.poles) == 0 {
-		return
-	}
-	cols := newCuts(len(m.poles), joinPiece)
-	a.each(cols.count(), func(p int) {
-		lo, size := cols.at(p)
-		w, d := make([]T, size), m.poles[lo:lo+size]
-		for i := range w {
-			w[i] = d[i] - m.poles[int(origin[lo+i])] - offset[lo+i]
-		}
-		for j, pole := range m.poles {
-			near, off := m.poles[int(origin[j])], offset[j]
-			for i, e := range d {
-				if lo+i != j {
-					w[i] *= (e - near - off) / (e - pole)
-				}
-			}
-		}
-		for i := range w {
-			m.weights[lo+i] = T(math.Copysign(math.Sqrt(math.Abs(float64(w[i]))), float64(m.weights[lo+i])))
-		}
-	})
-}
-
-// arrange puts the eigenvalues in order, and says where their vectors go.
-func (m *join[T]) arrange(values, origin, offset, sorted []T) {
+// arrange puts the values in order, an ascending one or not, and says where their vectors go.
+func (m *join[T]) arrange(values, origin, offset, sorted []T, descending bool) {
 	type found struct {
 		value T
 		from  int // a root, or below 0 a column that is deflated
@@ -281,11 +187,14 @@ func (m *join[T]) arrange(values, origin, offset, sorted []T) {
 		list = append(list, found{m.poles[int(origin[j])] + offset[j], j})
 	}
 	for t, kind := range m.kind {
-		if kind != kept {
+		if kind == deflated || kind == turned {
 			list = append(list, found{values[t], -1 - t})
 		}
 	}
 	slices.SortStableFunc(list, func(x, y found) int { return cmp.Compare(x.value, y.value) })
+	if descending {
+		slices.Reverse(list)
+	}
 	for c, e := range list {
 		sorted[c] = e.value
 		if e.from < 0 {
@@ -296,28 +205,9 @@ func (m *join[T]) arrange(values, origin, offset, sorted []T) {
 	}
 }
 
-// lengths makes the columns of S as long as 1.
-func (m *join[T]) lengths(a *Args) {
-	cols := newCuts(len(m.origin), joinPiece)
-	a.each(cols.count(), func(p int) {
-		lo, size := cols.at(p)
-		for c := lo; c < lo+size; c++ {
-			if m.origin[c] < 0 {
-				continue
-			}
-			near, off, sum := m.poles[int(m.origin[c])], m.offset[c], 0.0
-			for i, e := range m.poles {
-				x := float64(m.weights[i] / (e - near - off))
-				sum += x * x
-			}
-			m.factor[c] = T(1 / math.Sqrt(sum))
-		}
-	})
-}
-
 // times adds to out, columns `to` of the product, what columns `from` of [Q₁; Q₂] give: q has some of their rows.
-func (m *join[T]) times(a *Args, rows int, q []T, from span, out []T, to span) {
-	packed, which := m.pack(rows, q, from, out, to)
+func (m *join[T]) times(a *Args, of side, rows int, q []T, from span, out []T, to span) {
+	packed, which := m.pack(of, rows, q, from, out, to)
 	d, z := make([]T, len(which)), make([]T, len(which))
 	for i, p := range which {
 		d[i], z[i] = m.poles[p], m.weights[p]
@@ -336,8 +226,7 @@ func (m *join[T]) times(a *Args, rows int, q []T, from span, out []T, to span) {
 		}
 		s := make([]T, len(which)*len(wanted))
 		for k, c := range wanted {
-			at := to.lo + c
-			joinColumn(d, z, m.poles[int(m.origin[at])], m.offset[at], m.factor[at], s[k*len(d):(k+1)*len(d)])
+			m.column(of, to.lo+c, d, z, s[k*len(d):(k+1)*len(d)])
 		}
 		if len(wanted) == size {
 			blasGemm(false, false, rows, size, len(d), 1, packed, rows, s, len(d), 1, out[lo*rows:], rows)
@@ -351,6 +240,35 @@ func (m *join[T]) times(a *Args, rows int, q []T, from span, out []T, to span) {
 	})
 }
 
+// column is that part of a column of S that stands beside the poles d.
+func (m *join[T]) column(of side, c int, d, z, s []T) {
+	near, off := m.poles[int(m.origin[c])], m.offset[c]
+	switch of {
+	case eigenvectors:
+		joinColumn(d, z, near, off, m.factor[c], s)
+	case fromRight:
+		joinRight(d, z, near, off, m.factor[c], s)
+	case fromLeft:
+		joinRight(d, z, near, off, m.left[c], s)
+		for i, e := range d {
+			if s[i] *= e; e == 0 { // the row that joins
+				s[i] = -m.left[c]
+			}
+		}
+	}
+}
+
+// kindFor is what becomes of a column from one side.
+func (m *join[T]) kindFor(of side, t int) T {
+	if k := m.kind[t]; k != leftOver {
+		return k
+	}
+	if of == fromLeft {
+		return deflated
+	}
+	return turned
+}
+
 // add is y += alpha x.
 func add[T float](y []T, alpha T, x []T) {
 	for i := range y {
@@ -359,8 +277,8 @@ func add[T float](y []T, alpha T, x []T) {
 }
 
 // pack is what columns `from` give to those that are kept, and the numbers of these; to those that are deflated it is added in out.
-func (m *join[T]) pack(rows int, q []T, from span, out []T, to span) (packed []T, which []int) {
-	if which, ok := m.unmixed(from); ok {
+func (m *join[T]) pack(of side, rows int, q []T, from span, out []T, to span) (packed []T, which []int) {
+	if which, ok := m.unmixed(of, from); ok {
 		return q, which
 	}
 	packed = make([]T, (from.hi-from.lo+1)*rows)
@@ -371,7 +289,8 @@ func (m *join[T]) pack(rows int, q []T, from span, out []T, to span) (packed []T
 			which = append(which, pole)
 		}
 	}
-	for t, kind := range m.kind {
+	for t := range m.kind {
+		kind := m.kindFor(of, t)
 		j, inside := int(m.source[t]), from.has(int(m.source[t]))
 		var column, target []T
 		if inside {
@@ -412,9 +331,10 @@ func (m *join[T]) turn(t int, x, y, target []T) {
 }
 
 // unmixed says whether all columns `from` are kept as they are, and which they are.
-func (m *join[T]) unmixed(from span) (which []int, ok bool) {
+func (m *join[T]) unmixed(of side, from span) (which []int, ok bool) {
 	pole, inside := -1, false // whether the column that was kept last is one of them
-	for t, kind := range m.kind {
+	for t := range m.kind {
+		kind := m.kindFor(of, t)
 		here := from.has(int(m.source[t]))
 		switch {
 		case kind == kept:
@@ -429,4 +349,13 @@ func (m *join[T]) unmixed(from span) (which []int, ok bool) {
 		}
 	}
 	return which, true
+}
+
+// length is the Euclidean norm of numbers of which some are of the size of 1.
+func length[T float](x []T) float64 {
+	sum := 0.0
+	for _, e := range x {
+		sum += float64(e) * float64(e)
+	}
+	return math.Sqrt(sum)
 }

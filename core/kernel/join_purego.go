@@ -8,3 +8,10 @@ func joinColumn[T float](d, z []T, near, off, factor T, s []T) {
 		s[i] = z[i] / (e - near - off) * factor
 	}
 }
+
+// joinRight is s[i] = z[i] / (d[i] - near - off) / (d[i] + near + off) * factor.
+func joinRight[T float](d, z []T, near, off, factor T, s []T) {
+	for i, e := range d {
+		s[i] = z[i] / (e - near - off) / (e + near + off) * factor
+	}
+}

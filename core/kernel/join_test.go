@@ -101,9 +101,9 @@ func TestSecularRoot(t *testing.T) {
 			z[i] /= math.Sqrt(sum)
 		}
 		near, off := make([]float64, k), make([]float64, k)
-		secularRoots(poles, z, 0.7, span{0, k}, near, off)
+		secularRoots(false, poles, z, 0.7, span{0, k}, near, off)
 		for j := range k {
-			at, x := secularRoot(poles, z, 0.7, j)
+			at, x := secularRoot(false, poles, z, 0.7, j)
 			if at != near[j] || math.Abs(x-off[j]) > 1e-12*math.Abs(x) {
 				t.Errorf("k=%d: root %d is %g from pole %g, by bisection %g from pole %g", k, j, off[j], near[j], x, at)
 			}

@@ -125,20 +125,42 @@ func lapackLamrg[T float](n1, n2 int, x []T, order []int32) {
 	}
 }
 
-// secularRoots finds the roots lo … hi-1: for each its nearer pole, and its distance from there.
-func secularRoots[T float](poles, z []T, rho T, s span, near, off []T) {
+// secularRoots finds the roots lo … hi-1: for each its nearer pole, and its distance from there. The poles are squared, or not.
+func secularRoots[T float](squared bool, poles, z []T, rho T, s span, near, off []T) {
 	k := len(poles)
-	if k > 2 { // laed4 makes something else of fewer
-		delta := make([]T, k)
-		if isDouble[T]() {
-			C.dnear(C.int(k), C.int(s.lo), C.int(s.hi-s.lo), f64(poles), f64(z), f64(delta), C.double(rho), f64(near), f64(off))
+	if k > 2 { // LAPACK makes something else of fewer
+		if squared {
+			nearSquares(k, s, poles, z, rho, near, off)
 		} else {
-			C.snear(C.int(k), C.int(s.lo), C.int(s.hi-s.lo), f32(poles), f32(z), f32(delta), C.float(rho), f32(near), f32(off))
+			nearPoles(k, s, poles, z, rho, near, off)
 		}
 	}
 	for j := s.lo; j < s.hi; j++ {
 		if k <= 2 || near[j] < 0 {
-			near[j], off[j] = secularRoot(poles, z, rho, j)
+			near[j], off[j] = secularRoot(squared, poles, z, rho, j)
 		}
+	}
+}
+
+func nearPoles[T float](k int, s span, poles, z []T, rho T, near, off []T) {
+	delta := make([]T, k)
+	if isDouble[T]() {
+		C.dnear(C.int(k), C.int(s.lo), C.int(s.hi-s.lo), f64(poles), f64(z), f64(delta), C.double(rho), f64(near), f64(off))
+	} else {
+		C.snear(C.int(k), C.int(s.lo), C.int(s.hi-s.lo), f32(poles), f32(z), f32(delta), C.float(rho), f32(near), f32(off))
+	}
+}
+
+func nearSquares[T float](k int, s span, poles, z []T, rho T, near, off []T) {
+	roots, differences, sums := make([]T, k), make([]T, k), make([]T, k)
+	for j := s.lo; j < s.hi; j++ {
+		if near[j] = -1; !lapackLasd4(k, j, 1, poles, z, rho, roots, differences, sums, 0) {
+			continue
+		}
+		pole := j
+		if j+1 < k && abs(differences[j+1]) < abs(differences[j]) {
+			pole = j + 1
+		}
+		near[j], off[j] = T(pole), -differences[pole]
 	}
 }

@@ -1,22 +1,35 @@
 package kernel
 
-// secularRoot is root j of the secular equation by bisection, for the few that LAPACK's laed4 does not find or is not there for: the number
-// of its nearer pole, and its distance from there, which is found to the last digits however small it is. The poles ascend, rho > 0.
+import "math"
+
+// secularRoot is root j of a secular equation by bisection, for the few that LAPACK's laed4 and lasd4 do not find or are not there for:
+// the number of its nearer pole, and its distance from there, which is found to the last digits however small it is. The poles ascend,
+// rho > 0.
 //
-//	f(w) = 1 + rho Σ zᵢ² / (dᵢ - w) = 0,  dⱼ < w < dⱼ₊₁
-func secularRoot[T float](poles, z []T, rho T, j int) (pole, off T) {
-	at, x := j, 0.0 // f at x from pole `at`
+//	1 + rho Σ zᵢ² / (dᵢ - w) = 0,  dⱼ < w < dⱼ₊₁;  squared: 1 + rho Σ zᵢ² / (dᵢ² - w²) = 0
+func secularRoot[T float](squared bool, poles, z []T, rho T, j int) (pole, off T) {
+	at, x, weights := j, 0.0, make([]float64, len(z)) // f at x from pole `at`
+	for i, e := range z {
+		weights[i] = float64(rho) * float64(e) * float64(e)
+	}
 	f := func(x float64) float64 {
-		sum := 1.0
-		for i, e := range z {
-			sum += float64(rho) * float64(e) * float64(e) / (float64(poles[i]) - float64(poles[at]) - x)
+		sum, near := 1.0, float64(poles[at])
+		for i, w := range weights {
+			if d := float64(poles[i]); squared {
+				sum += w / (d - near - x) / (d + near + x)
+			} else {
+				sum += w / (d - near - x)
+			}
 		}
 		return sum
 	}
 	low, high := 0.0, 0.0 // distances: f is below zero, and above
 	if j == len(poles)-1 {
-		for _, e := range z {
-			high += float64(rho) * float64(e) * float64(e)
+		for _, w := range weights {
+			high += w
+		}
+		if d := float64(poles[j]); squared {
+			high /= d + math.Sqrt(d*d+high)
 		}
 		high *= 1 + 0x1p-20
 	} else {

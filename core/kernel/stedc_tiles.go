@@ -159,12 +159,9 @@ func stjoinRun(a *Args, out []*tile.Tile, _ bool) error {
 }
 
 func stjoin[T float](a *Args, out []*tile.Tile) error {
-	left, right := partOf[T](a.In[0]), partOf[T](a.In[1])
-	if left.hi != right.lo {
-		return errs.New(errs.Value, "stjoin of rows %d to %d and %d to %d, which are not side by side", left.lo, left.hi, right.lo, right.hi)
-	}
-	if left.hi == left.lo || right.hi == right.lo {
-		return errs.New(errs.Value, "stjoin of a part without rows")
+	left, right, err := neighbours[T]("stjoin", a)
+	if err != nil {
+		return err
 	}
 	all := span{left.lo, right.hi}
 	rho := tile.View[T](a.In[2])[int(a.In[2].Shape[0])+left.hi-1]
@@ -172,33 +169,49 @@ func stjoin[T float](a *Args, out []*tile.Tile) error {
 	return nil
 }
 
+// neighbours is the parts that are joined.
+func neighbours[T float](name string, a *Args) (left, right part[T], err error) {
+	left, right = partOf[T](a.In[0]), partOf[T](a.In[1])
+	if left.hi != right.lo || left.hi == left.lo || right.hi == right.lo {
+		err = errs.New(errs.Value, "%s of rows %d to %d and %d to %d, which are not side by side", name, left.lo, left.hi, right.lo, right.hi)
+	}
+	return left, right, err
+}
+
 // stmulOut: stmul(Q, M, r[k], r[j]) is what Q, a tile of the eigenvectors before the join M and of block k of their columns, adds to
 // block j of the columns after it.
-func stmulOut(a *Args) ([]Spec, error) {
-	if err := checkMatrices("stmul", a, 2, 2); err != nil {
+func stmulOut(a *Args) ([]Spec, error) { return joinedOut("stmul", a, joinColumns) }
+
+// joinedOut is Out of kernels that multiply a tile of vectors by a join of so many columns.
+func joinedOut(name string, a *Args, columns int64) ([]Spec, error) {
+	if err := checkMatrices(name, a, 2, 2); err != nil {
 		return nil, err
 	}
 	q, m := a.In[0], a.In[1]
 	if len(a.Axes) != 2 || a.Axes[0].Extent != q.Shape[1] || a.Axes[0].Len != m.Shape[0] || a.Axes[1].Len != m.Shape[0] {
-		return nil, errs.New(errs.Value, "stmul of a tile of the shape %v wants its block of columns, and one of the result, of %d", q.Shape, m.Shape[0])
+		return nil, errs.New(errs.Value, "%s of a tile of the shape %v wants its block of columns, and one of the result, of %d", name, q.Shape, m.Shape[0])
 	}
-	if err := checkColumns("stmul", m, m.Shape[0], joinColumns); err != nil {
+	if err := checkColumns(name, m, m.Shape[0], columns); err != nil {
 		return nil, err
 	}
-	return []Spec{{q.DType, []int64{q.Shape[0], a.Axes[1].Extent}}}, checkFloat("stmul", q)
+	return []Spec{{q.DType, []int64{q.Shape[0], a.Axes[1].Extent}}}, checkFloat(name, q)
 }
 
 func stmulRun(a *Args, out []*tile.Tile, accumulate bool) error {
-	if !accumulate {
-		out[0].Zero()
-	}
-	if out[0].DType == tile.Float32 {
-		return stmul[float32](a, out[0])
-	}
-	return stmul[float64](a, out[0])
+	return joinedRun("stmul", a, eigenvectors, out[0], accumulate)
 }
 
-func stmul[T float](a *Args, out *tile.Tile) error {
+func joinedRun(name string, a *Args, of side, out *tile.Tile, accumulate bool) error {
+	if !accumulate {
+		out.Zero()
+	}
+	if out.DType == tile.Float32 {
+		return multiplyJoined[float32](name, a, of, out)
+	}
+	return multiplyJoined[float64](name, a, of, out)
+}
+
+func multiplyJoined[T float](name string, a *Args, of side, out *tile.Tile) error {
 	m := joinOf[T](a.In[1])
 	block := func(k int) span {
 		lo := int(a.Axes[k].Start) - m.lo
@@ -206,9 +219,9 @@ func stmul[T float](a *Args, out *tile.Tile) error {
 	}
 	from, to := block(0), block(1)
 	if n := m.hi - m.lo; from.lo < 0 || to.lo < 0 || from.hi > n || to.hi > n {
-		return errs.New(errs.Value, "stmul: rows %d to %d are joined, not columns %d to %d", m.lo, m.hi, m.lo+min(from.lo, to.lo), m.lo+max(from.hi, to.hi))
+		return errs.New(errs.Value, "%s: columns %d to %d are joined, not %d to %d", name, m.lo, m.hi, m.lo+min(from.lo, to.lo), m.lo+max(from.hi, to.hi))
 	}
-	m.times(a, int(out.Shape[0]), tile.View[T](a.In[0]), from, tile.View[T](out), to)
+	m.times(a, of, int(out.Shape[0]), tile.View[T](a.In[0]), from, tile.View[T](out), to)
 	return nil
 }
 
