@@ -283,7 +283,7 @@ class Linalg:
         1999). `numpy.linalg.LinAlgError` when it is computed and A is not finite.
 
         Args:
-            A: a matrix, whose shorter side may be 16,384 at most, 65,536 with `compute_uv=False`; `svd_lowrank` computes the
+            A: a matrix, whose shorter side may be 65,536 at most; `svd_lowrank` computes the
                 largest singular values of larger ones. The result has its dtype; integers become float64.
             full_matrices: U and Vh are square; with False they have as many columns and rows as there are singular values,
                 which takes less time and memory unless A is square.
@@ -343,7 +343,7 @@ class Linalg:
         """The x of least norm that makes ‖A x - b‖ least; computed at once.
 
         Args:
-            A: a matrix, whose shorter side may be 16,384 at most.
+            A: a matrix, whose shorter side may be 65,536 at most.
             b: a vector, or a matrix of several.
             rcond: singular values below this times the largest are taken to be zero; by default the machine's precision
                 times the longer side of A.
