@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math"
+	"slices"
 
 	"numpywren/core/errs"
 	"numpywren/core/tile"
@@ -48,6 +49,9 @@ func bdcut[T float](a *Args, out []*tile.Tile) error {
 	d, e := x[:n], x[n:]
 	e[n-1] = 0
 	exponent := largestExponent(d, e)
+	if !slices.ContainsFunc(x, func(e T) bool { return e != 0 }) {
+		exponent = -4096 // what stands for zeros below is zero again in the end
+	}
 	scalePower(x, -exponent)
 	for i, e := range d {
 		if eps := roundOff[T](); abs(e) < eps {
