@@ -164,8 +164,6 @@ def test_refuses(ex):
             f(np.ones(3))
         with pytest.raises(ValueError, match="UPLO argument must be 'L' or 'U'"):
             f(np.eye(3), UPLO="x")
-    with pytest.raises(NotImplementedError, match="16384 rows at most"):
-        ex.linalg.eigh(ex.zeros((16385, 16385)))
 
 
 def test_numpy_functions(ex, rng):
@@ -190,3 +188,69 @@ def test_the_same_bits_with_any_number_of_workers(rng):
     for others in found[1:]:
         for one, two in zip(found[0], others, strict=True):
             np.testing.assert_array_equal(one, two)
+
+
+@npywren.lambdapack
+def divided(T, side=64):
+    W, Z = eigh_divide(T, side=side)  # noqa: F821
+    return W, Z
+
+
+def tridiagonals(n):
+    """Diagonals of matrices whose joins deflate nothing, nearly all, or what is nearly equal."""
+    k, rng = np.arange(n), np.random.default_rng(6)
+    line, noise = np.float64(k), rng.standard_normal(n)
+    graded = 10.0 ** -(20 * k / n)
+    return {
+        "random": (noise, rng.standard_normal(n)),
+        "Laplace": (np.full(n, 2.0), np.full(n, -1.0)),
+        "zero": (np.zeros(n), np.zeros(n)),
+        "identity": (np.ones(n), np.zeros(n)),
+        "Wilkinson": (np.abs(line - (n - 1) // 2), np.ones(n)),
+        "glued": (np.abs(line % 21 - 10), np.where(k % 21 == 20, 1e-7, 1.0)),
+        "glued by little": (np.abs(line % 21 - 10), np.where(k % 21 == 20, 1e-14, 1.0)),
+        "graded": (graded, graded / 2),
+        "graded upwards": (graded[::-1], graded[::-1] / 2),
+        "in parts": (noise, rng.standard_normal(n) * (k % 3)),
+        "clustered": (1 + 1e-14 * noise, 1e-14 * noise),
+        "Clement": (np.zeros(n), np.sqrt((line + 1) * (n - 1 - line))),
+        "low rank": (1 + np.where(k < 3, noise, 0), np.where(k < 3, 1.0, 0.0)),
+        "negative": (np.full(n, -3.0), np.full(n, -1.0)),
+        "huge": (1e30 * noise, 1e30 * noise[::-1]),
+        "tiny": (1e-30 * noise, 1e-30 * noise[::-1]),
+    }
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "side"), [(1, 64), (64, 64), (65, 64), (150, 64), (300, 64), (333, 50)])
+def test_divided(ex, n, side, dtype):
+    for name, (d, e) in tridiagonals(n).items():
+        band = np.zeros((128, n), dtype)
+        band[0], band[1, :-1] = d, e[:-1]
+        W, Z = ex.compute(*divided(ex.matrix_init(band, block_shape=band.shape), side=side))
+        off = np.float64(band[1, :-1])
+        X = (np.diag(np.float64(band[0])) + np.diag(off, 1) + np.diag(off, -1)).astype(dtype)
+        try:
+            check_eigh(X, W[:, 0], Z)
+        except AssertionError as error:
+            raise AssertionError(f"{name}, n={n}") from error
+
+
+DIVIDED = 2048  # from here on a tridiagonal matrix is decomposed in parts
+
+
+def test_divided_has_the_same_bits_with_little_memory(rng):
+    """A matrix of 34 MB, for which one task would hold three times as much."""
+    found = []
+    X = symmetric(rng, DIVIDED + 13)
+    for workers, limit in [(1, "512MiB"), (2, "64MiB")]:
+        with npywren.local_executor(workers=workers, memory_limit=limit, progress=False) as ex:
+            found.append(ex.compute(*ex.linalg.eigh(ex.matrix_init(X, block_shape=(500, 700)))))
+    check_eigh(X, *found[0])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_no_size_is_refused(ex):
+    w, Z = ex.linalg.eigh(ex.zeros((20000, 20000)))
+    assert (w.shape, Z.shape) == ((20000,), (20000, 20000))

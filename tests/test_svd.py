@@ -140,3 +140,57 @@ def test_least_squares_of_many_columns(ex, rng):
     wanted = np.linalg.lstsq(X, b, rcond=None)
     assert rank == wanted[2] == 799
     np.testing.assert_allclose(x.numpy(), wanted[0], atol=1e-10)
+
+
+@npywren.lambdapack
+def divided(D, side=64):
+    U, S, V = svd_divide(D, side=side)  # noqa: F821
+    return U, S, V
+
+
+def bidiagonals(n):
+    """Diagonals of matrices whose joins deflate nothing, nearly all, or what is nearly equal, and of singular ones."""
+    k, rng = np.arange(n), np.random.default_rng(6)
+    line, noise = np.float64(k), rng.standard_normal(n)
+    graded = 10.0 ** -(20 * k / n)
+    return {
+        "random": (noise, rng.standard_normal(n)),
+        "ones": (np.ones(n), np.ones(n)),
+        "zero": (np.zeros(n), np.zeros(n)),
+        "zero diagonal": (np.zeros(n), np.ones(n)),
+        "identity": (np.ones(n), np.zeros(n)),
+        "Wilkinson": (np.abs(line - (n - 1) // 2), np.ones(n)),
+        "glued": (np.abs(line % 21 - 10), np.where(k % 21 == 20, 1e-7, 1.0)),
+        "graded": (graded, graded / 2),
+        "graded upwards": (graded[::-1], graded[::-1] / 2),
+        "in parts": (noise, rng.standard_normal(n) * (k % 3)),
+        "clustered": (1 + 1e-14 * noise, 1e-14 * noise),
+        "low rank": (np.where(k < n // 3, 1 + line, 0), np.where(k < n // 3, 1.0, 0.0)),
+        "tiny rows": (np.where(k % 4 == 0, 1e-17, 1.0), noise),
+        "huge": (1e30 * noise, 1e30 * noise[::-1]),
+        "tiny": (1e-30 * noise, 1e-30 * noise[::-1]),
+    }
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("n", "side"), [(1, 64), (5, 1), (64, 64), (65, 64), (150, 64), (300, 64), (333, 50)])
+def test_divided(ex, n, side, dtype):
+    for name, (d, e) in bidiagonals(n).items():
+        D = np.stack([d, e], axis=1).astype(dtype)
+        U, S, V = ex.compute(*divided(ex.matrix_init(D, block_shape=D.shape), side=side))
+        try:
+            check(np.diag(D[:, 0]) + np.diag(D[:-1, 1], 1), U, S[:, 0], V.T)
+        except AssertionError as error:
+            raise AssertionError(f"{name}, n={n}") from error
+
+
+def test_divided_has_the_same_bits_with_any_number_of_workers(rng):
+    """Above 2048 columns the bidiagonal matrix is decomposed in tiles."""
+    found = []
+    X = rng.standard_normal((2053, 2053))
+    for workers, limit in [(1, "1GiB"), (2, "128MiB")]:
+        with npywren.local_executor(workers=workers, memory_limit=limit, progress=False) as ex:
+            found.append(ex.compute(*ex.linalg.svd(ex.matrix_init(X, block_shape=(600, 500)))))
+    check(X, *found[0], values=False)
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)

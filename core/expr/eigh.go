@@ -4,12 +4,46 @@ import "numpywren/core/grid"
 
 // Sizes of symmetric eigenproblems.
 const (
-	eighPanel = 64    // columns of a panel: the programs' and the kernels'
-	eighSmall = 1024  // up to this side a matrix is one task
-	eighSide  = 512   // columns of a block that is brought to a band
-	eighWide  = 1024  // columns of a block of eigenvectors
-	eighMost  = 16384 // side of a matrix whose tridiagonal eigenproblem is one task, for eigenvectors
+	eighPanel = 64   // columns of a panel: the programs' and the kernels'
+	eighSmall = 1024 // up to this side a matrix is one task
+	eighSide  = 512  // columns of a block that is brought to a band
+	eighWide  = 1024 // columns of a block of eigenvectors
+	eighWhole = 2048 // up to this side the tridiagonal eigenproblem is one task
+	eighPart  = 2048 // rows of a part of it, and sides of a tile of its eigenvectors, at most
+	eighParts = 4    // no fewer parts
 )
+
+// divideSide is the length of the parts of a tridiagonal eigenproblem of n rows: as many as a power of two, so that joins are of parts
+// that are about equal.
+func divideSide(n int64) int64 {
+	parts := int64(eighParts)
+	for (n+parts-1)/parts > eighPart {
+		parts *= 2
+	}
+	return (n + parts - 1) / parts
+}
+
+// tridiagonal calls the program for the tridiagonal eigenproblem: the eigenvalues as a column, and the eigenvectors in block columns.
+func (b *builder) tridiagonal(t *Node) ([]*Node, error) {
+	n := t.grid[1].Len
+	if n <= eighWhole {
+		out, err := b.callAll("eigh_tridiagonal", t)
+		if err == nil {
+			out[1] = b.blockColumns(out[1], eighWide)
+		}
+		return out, err
+	}
+	side := divideSide(n)
+	out, err := b.callWith("eigh_divide", map[string]int64{"side": side}, t)
+	if err != nil {
+		return nil, err
+	}
+	if side > eighWide {
+		side = (side + 1) / 2
+	}
+	out[1] = b.blockColumns(out[1], side)
+	return out, nil
+}
 
 // symmetric is a square matrix whose lower triangle is to be read.
 func (b *builder) symmetric(x *Node, uplo string) (*Node, error) {
@@ -84,8 +118,6 @@ func applyEigh(b *builder, args []Operand, p *params) ([]*Node, error) {
 	case n == 0:
 		zeros := func(shape ...int64) *Node { return b.full(defaultAxes(shape, x.dtype), int64(0), x.dtype) }
 		return []*Node{zeros(0), zeros(0, 0)}, nil
-	case n > eighMost:
-		return nil, b.refuse("a matrix of shape %s: it may have %d rows at most; eigvalsh computes the eigenvalues of larger ones", shapeText(x.Shape()), eighMost)
 	case n <= eighSmall:
 		out, err := b.callAll("small_eigh", b.oneTile(x))
 		if err != nil {
@@ -101,11 +133,11 @@ func applyEigh(b *builder, args []Operand, p *params) ([]*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	third, err := b.callAll("eigh_tridiagonal", second[0])
+	third, err := b.tridiagonal(second[0])
 	if err != nil {
 		return nil, err
 	}
-	z, err := b.callAll("eigh_vectors", first[0], first[1], second[1], second[2], b.blockColumns(third[1], eighWide))
+	z, err := b.callAll("eigh_vectors", first[0], first[1], second[1], second[2], third[1])
 	if err != nil {
 		return nil, err
 	}

@@ -8,13 +8,13 @@ import (
 )
 
 // What is decomposed how. A matrix with a shorter side of oneTaskSVD elements at most is one task's, LAPACK's gesdd; a larger one becomes
-// a band, whose tiles have bandSide rows and columns. Divide and conquer is one task, which holds some matrices of the shorter side's
-// length: svdMost is its longest. Values alone take a task that holds the band only.
+// a band, whose tiles have bandSide rows and columns. One task holds the band: svdMost is the longest shorter side. Up to svdWhole the
+// bidiagonal matrix is decomposed in one task.
 const (
-	oneTaskSVD    = 768
-	bandSide      = 512
-	svdMost       = 16384
-	svdValuesMost = 65536
+	oneTaskSVD = 768
+	bandSide   = 512
+	svdWhole   = 2048
+	svdMost    = 65536
 )
 
 // decomposed is A = U diag(s) Vᵀ, with s as a column.
@@ -39,9 +39,9 @@ func (b *builder) smallSVD(x *Node) (decomposed, error) {
 }
 
 // checkSVD refuses what is too large for the task between the two stages.
-func (b *builder) checkSVD(x *Node, most int64, instead string) error {
-	if n := min(x.grid[0].Len, x.grid[1].Len); n > most {
-		return b.refuse("a matrix of shape %s: its shorter side may have %d elements at most; %s", shapeText(x.Shape()), most, instead)
+func (b *builder) checkSVD(x *Node, instead string) error {
+	if n := min(x.grid[0].Len, x.grid[1].Len); n > svdMost {
+		return b.refuse("a matrix of shape %s: its shorter side may have %d elements at most; %s", shapeText(x.Shape()), svdMost, instead)
 	}
 	return nil
 }
@@ -120,11 +120,7 @@ func applySVD(b *builder, args []Operand, p *params) ([]*Node, error) {
 	if min(rows, cols) == 0 {
 		return b.emptySVD(x, vectors, full), nil
 	}
-	most := int64(svdValuesMost)
-	if vectors {
-		most = svdMost
-	}
-	if err := b.checkSVD(x, most, "svd_lowrank computes the largest singular values of larger ones"); err != nil {
+	if err := b.checkSVD(x, "svd_lowrank computes the largest singular values of larger ones"); err != nil {
 		return nil, err
 	}
 	wide := rows < cols
@@ -211,7 +207,7 @@ func applyLstsq(b *builder, args []Operand, p *params) ([]*Node, error) {
 	if a.grid[0].Len != rhs.grid[0].Len {
 		return nil, errs.New(errs.LinAlg, "Incompatible dimensions")
 	}
-	if err := b.checkSVD(a, svdMost, "qr and solve_triangular solve larger ones of full rank"); err != nil {
+	if err := b.checkSVD(a, "qr and solve_triangular solve larger ones of full rank"); err != nil {
 		return nil, err
 	}
 	dtype := computed(promote(a.dtype, rhs.dtype))

@@ -65,19 +65,36 @@ func (b *builder) bandSVD(x *Node) (decomposed, error) {
 	if err != nil {
 		return decomposed{}, err
 	}
-	middle, err := b.callAll("svd_bidiagonal", chase[0])
+	middle, err := b.bidiagonal(chase[0])
 	if err != nil {
 		return decomposed{}, err
 	}
-	u, err := b.back(f.v, f.t, chase[1], chase[2], middle[0])
+	u, err := b.back(f.v, f.t, chase[1], chase[2], middle.u)
 	if err != nil {
 		return decomposed{}, err
 	}
-	v, err := b.back(f.w, f.z, chase[3], chase[4], b.transpose(middle[2]))
+	v, err := b.back(f.w, f.z, chase[3], chase[4], b.transpose(middle.vt))
 	if err != nil {
 		return decomposed{}, err
 	}
-	return decomposed{u, b.unscaled(middle[1], f.factor), b.transpose(v)}, nil
+	return decomposed{u, b.unscaled(middle.s, f.factor), b.transpose(v)}, nil
+}
+
+// bidiagonal decomposes the matrix of two diagonals. In tiles the vectors from the right are columns too.
+func (b *builder) bidiagonal(d *Node) (decomposed, error) {
+	n := d.grid[0].Len
+	if n <= svdWhole {
+		out, err := b.callAll("svd_bidiagonal", d)
+		if err != nil {
+			return decomposed{}, err
+		}
+		return decomposed{out[0], out[1], out[2]}, nil
+	}
+	out, err := b.callWith("svd_divide", map[string]int64{"side": divideSide(n)}, d)
+	if err != nil {
+		return decomposed{}, err
+	}
+	return decomposed{out[0], out[1], b.transpose(out[2])}, nil
 }
 
 // back multiplies by the reflections of the chase, and then by those of the panels.

@@ -36,17 +36,7 @@ func divideAndConquer[T float](a *Args, n int, d, e, z []T) bool {
 	if n <= divideLeaf {
 		return lapackStedc(n, d, e, z, n)
 	}
-	most := T(0)
-	for j := range n {
-		most = max(most, d[j], -d[j])
-		if j < n-1 {
-			most = max(most, e[j], -e[j])
-		}
-	}
-	if most == 0 {
-		most = 1
-	}
-	_, exponent := math.Frexp(float64(most))
+	exponent := largestExponent(d[:n], e[:n-1])
 	scalePower(d, -exponent)
 	scalePower(e[:n-1], -exponent)
 	q, giveBack := borrow[T](n * n)
@@ -62,13 +52,6 @@ func divideAndConquer[T float](a *Args, n int, d, e, z []T) bool {
 	x.sorted(a, z)
 	scalePower(d, exponent)
 	return true
-}
-
-// scalePower multiplies by a power of two.
-func scalePower[T float](x []T, exponent int) {
-	for i := range x {
-		x[i] = T(math.Ldexp(float64(x[i]), exponent))
-	}
 }
 
 // leaves cuts the matrix into parts, as many as a power of two, and diagonalises them.
@@ -224,15 +207,6 @@ func (m *merging[T]) vectors(a *Args) {
 			}
 		}
 	})
-}
-
-// length is the Euclidean norm of numbers of which some are of the size of 1.
-func length[T float](x []T) float64 {
-	sum := 0.0
-	for _, e := range x {
-		sum += float64(e) * float64(e)
-	}
-	return math.Sqrt(sum)
 }
 
 // multiply is Q = packed S, by columns.

@@ -3,6 +3,8 @@
 package kernel
 
 /*
+#include <math.h>
+
 void npw_dlaed2_(int *k, const int *n, const int *n1, double *d, double *q, const int *ldq, int *indxq, double *rho, double *z, double *dlambda,
 	double *w, double *q2, int *indx, int *indxc, int *indxp, int *coltyp, int *info);
 void npw_slaed2_(int *k, const int *n, const int *n1, float *d, float *q, const int *ldq, int *indxq, float *rho, float *z, float *dlambda,
@@ -38,6 +40,33 @@ static int slaed4(int k, int first, int count, const float *poles, const float *
 	for (int j = first + 1; j <= first + count && info == 0; j++)
 		npw_slaed4_(&k, &j, poles, z, q + (j - 1) * ldq, &rho, d + j - 1, &info);
 	return info;
+}
+
+// near[j] becomes the nearer pole of root j, and off[j] the root, counted from there; what of them is not found has the pole -1.
+static void dnear(int k, int first, int count, const double *poles, const double *z, double *delta, double rho, double *near, double *off) {
+	for (int j = first + 1; j <= first + count; j++) {
+		int info;
+		double root;
+		npw_dlaed4_(&k, &j, poles, z, delta, &rho, &root, &info);
+		int pole = j - 1;
+		if (j < k && fabs(delta[j]) < fabs(delta[j - 1]))
+			pole = j;
+		near[j - 1] = info == 0 ? pole : -1;
+		off[j - 1] = -delta[pole];
+	}
+}
+
+static void snear(int k, int first, int count, const float *poles, const float *z, float *delta, float rho, float *near, float *off) {
+	for (int j = first + 1; j <= first + count; j++) {
+		int info;
+		float root;
+		npw_slaed4_(&k, &j, poles, z, delta, &rho, &root, &info);
+		int pole = j - 1;
+		if (j < k && fabsf(delta[j]) < fabsf(delta[j - 1]))
+			pole = j;
+		near[j - 1] = info == 0 ? pole : -1;
+		off[j - 1] = -delta[pole];
+	}
 }
 
 static void dlamrg(int n1, int n2, const double *a, int *index) {
@@ -93,5 +122,45 @@ func lapackLamrg[T float](n1, n2 int, x []T, order []int32) {
 		C.dlamrg(C.int(n1), C.int(n2), f64(x), int32s(order))
 	} else {
 		C.slamrg(C.int(n1), C.int(n2), f32(x), int32s(order))
+	}
+}
+
+// secularRoots finds the roots lo … hi-1: for each its nearer pole, and its distance from there. The poles are squared, or not.
+func secularRoots[T float](squared bool, poles, z []T, rho T, s span, near, off []T) {
+	k := len(poles)
+	if k > 2 { // LAPACK makes something else of fewer
+		if squared {
+			nearSquares(k, s, poles, z, rho, near, off)
+		} else {
+			nearPoles(k, s, poles, z, rho, near, off)
+		}
+	}
+	for j := s.lo; j < s.hi; j++ {
+		if k <= 2 || near[j] < 0 {
+			near[j], off[j] = secularRoot(squared, poles, z, rho, j)
+		}
+	}
+}
+
+func nearPoles[T float](k int, s span, poles, z []T, rho T, near, off []T) {
+	delta := make([]T, k)
+	if isDouble[T]() {
+		C.dnear(C.int(k), C.int(s.lo), C.int(s.hi-s.lo), f64(poles), f64(z), f64(delta), C.double(rho), f64(near), f64(off))
+	} else {
+		C.snear(C.int(k), C.int(s.lo), C.int(s.hi-s.lo), f32(poles), f32(z), f32(delta), C.float(rho), f32(near), f32(off))
+	}
+}
+
+func nearSquares[T float](k int, s span, poles, z []T, rho T, near, off []T) {
+	roots, differences, sums := make([]T, k), make([]T, k), make([]T, k)
+	for j := s.lo; j < s.hi; j++ {
+		if near[j] = -1; !lapackLasd4(k, j, 1, poles, z, rho, roots, differences, sums, 0) {
+			continue
+		}
+		pole := j
+		if j+1 < k && abs(differences[j+1]) < abs(differences[j]) {
+			pole = j + 1
+		}
+		near[j], off[j] = T(pole), -differences[pole]
 	}
 }

@@ -19,7 +19,9 @@ func eighInputs(def *Def, side, unit int64) (inputs []Input, scalars map[string]
 	}
 	scalars = map[string]int64{}
 	for _, q := range def.Params {
-		if q.Scalar {
+		if q.Name == "side" {
+			scalars[q.Name] = max((side+per-1)/per, 1)
+		} else if q.Scalar {
 			scalars[q.Name] = per
 		} else {
 			inputs = append(inputs, Input{Name: q.Name, Display: q.Name, Grid: grids[q.Name], DType: "float32"})
@@ -33,6 +35,7 @@ func TestFlopsOfEigh(t *testing.T) {
 	const n = 8192
 	for name, want := range map[string]float64{
 		"eigh_band": 4.0 / 3 * n * n * n, "eigh_chase": 6 * bandSide * n * n, "eigh_values": 6 * bandSide * n * n, "eigh_vectors": 4 * n * n * n,
+		"eigh_divide": 4.0 / 3 * n * n * n,
 	} {
 		def, _ := shipped(t).Lookup(name)
 		inputs, scalars := eighInputs(def, n, 3)

@@ -225,6 +225,9 @@ func inputsOf(t *testing.T, def *Def, side, unit int64) (inputs []Input, scalars
 		case q.Name == "band" || q.Name == "sweeps":
 			scalars[q.Name] = 64
 			continue
+		case q.Name == "side":
+			scalars[q.Name] = max(side/(2+unit), 1)
+			continue
 		case q.Scalar:
 			scalars[q.Name] = unit
 			continue
@@ -267,7 +270,7 @@ func inputsOf(t *testing.T, def *Def, side, unit int64) (inputs []Input, scalars
 func svdInput(program, name string, side int64) grid.Grid {
 	whole := grid.Axis{Len: side, Block: max(side, 1)}
 	switch {
-	case name == "D" && program == "svd_bidiagonal":
+	case name == "D" && (program == "svd_bidiagonal" || program == "svd_divide"):
 		return grid.Grid{whole, {Len: 2, Block: 2}}
 	case program == "svd_back" && name != "T":
 		return grid.Grid{whole, {Len: side, Block: min(side, 64)}}

@@ -78,7 +78,7 @@ var Builtin = newRegistry()
 
 func newRegistry() *registry {
 	r := &registry{sigs: map[string]*Signature{}}
-	for _, s := range slices.Concat(lapackKernels, luKernels, qrKernels, eighKernels, svdKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
+	for _, s := range slices.Concat(lapackKernels, luKernels, qrKernels, eighKernels, divideKernels, svdKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
 		if err := r.Register(s); err != nil {
 			panic(err)
 		}

@@ -16,12 +16,12 @@ import (
 func TestLibrary(t *testing.T) {
 	names := Names()
 	require.Equal(t, []string{
-		"backward_substitution", "backward_substitution_upper", "cholesky", "eigh_band", "eigh_chase", "eigh_tridiagonal",
-		"eigh_values", "eigh_vectors", "forward_substitution", "forward_substitution_transposed", "gemm", "lower_inverse",
+		"backward_substitution", "backward_substitution_upper", "cholesky", "eigh_band", "eigh_chase", "eigh_divide",
+		"eigh_tridiagonal", "eigh_values", "eigh_vectors", "forward_substitution", "forward_substitution_transposed", "gemm", "lower_inverse",
 		"lu_det", "lu_factor", "lu_factor_tournament", "lu_inverse", "lu_lower", "lu_places", "lu_rows", "lu_solve",
 		"lu_solve_transposed", "qr", "qr_generate", "qr_multiply", "qr_multiply_transposed", "qr_r", "small_eigh",
 		"small_eigvalsh", "small_svd", "small_svdvals", "solve_spd", "svd_back", "svd_band", "svd_bidiagonal", "svd_chase",
-		"svd_padded", "svd_values", "tsqr", "tsqr_generate", "tsqr_r",
+		"svd_divide", "svd_padded", "svd_values", "tsqr", "tsqr_generate", "tsqr_r",
 	}, names)
 	for _, name := range names {
 		def, ok := Library.Lookup(name)

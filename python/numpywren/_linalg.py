@@ -283,7 +283,7 @@ class Linalg:
         1999). `numpy.linalg.LinAlgError` when it is computed and A is not finite.
 
         Args:
-            A: a matrix, whose shorter side may be 16,384 at most, 65,536 with `compute_uv=False`; `svd_lowrank` computes the
+            A: a matrix, whose shorter side may be 65,536 at most; `svd_lowrank` computes the
                 largest singular values of larger ones. The result has its dtype; integers become float64.
             full_matrices: U and Vh are square; with False they have as many columns and rows as there are singular values,
                 which takes less time and memory unless A is square.
@@ -316,10 +316,11 @@ class Linalg:
     def eigh(self, A: Any, UPLO: str = "L", *, check: bool = False) -> EighResult | tuple[EighResult, FactorCertificate]:
         """The eigenvalues and eigenvectors of a symmetric matrix, as `numpy.linalg.eigh` gives them.
 
-        In two stages: to a band, to three diagonals; then LAPACK's divide and conquer, and the way back as matrix products.
+        In two stages: to a band, to three diagonals; then LAPACK's divide and conquer, above 2048 rows in tiles, and the way back
+        as matrix products.
 
         Args:
-            A: a square matrix, of integers or floats; its side may be 16384 at most.
+            A: a square matrix of any size, of integers or floats.
             UPLO: "L" or "U", the triangle of A that is read.
             check: computes at once, and gives with these a `FactorCertificate`.
 
@@ -342,7 +343,7 @@ class Linalg:
         """The x of least norm that makes ‖A x - b‖ least; computed at once.
 
         Args:
-            A: a matrix, whose shorter side may be 16,384 at most.
+            A: a matrix, whose shorter side may be 65,536 at most.
             b: a vector, or a matrix of several.
             rcond: singular values below this times the largest are taken to be zero; by default the machine's precision
                 times the longer side of A.
