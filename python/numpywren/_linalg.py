@@ -316,8 +316,8 @@ class Linalg:
     def eigh(self, A: Any, UPLO: str = "L", *, check: bool = False) -> EighResult | tuple[EighResult, FactorCertificate]:
         """The eigenvalues and eigenvectors of a symmetric matrix, as `numpy.linalg.eigh` gives them.
 
-        In two stages: to a band, to three diagonals; then LAPACK's divide and conquer, above 2048 rows in tiles, and the way back
-        as matrix products.
+        In two stages: to a band, to three diagonals; then LAPACK's divide and conquer, above 2048 rows in tiles, and the way
+        back as matrix products.
 
         Args:
             A: a square matrix of any size, of integers or floats.
