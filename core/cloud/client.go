@@ -31,6 +31,7 @@ func transport() *awshttp.BuildableClient {
 		WithTransportOptions(func(t *http.Transport) {
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = idleConns, idleConns
 			t.TLSHandshakeTimeout = 2 * connectTimeout
+			t.DialContext = heard(t.DialContext)
 			// One connection a transfer: streams of HTTP/2 would share one's window, and its fate.
 			t.ForceAttemptHTTP2 = false
 			t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
