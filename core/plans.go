@@ -26,7 +26,7 @@ const keptPlans = 64
 func (c *planCache) bind(p *expr.Program, opt lambdapack.Options) (*lambdapack.Plan, error) {
 	inputs := make([]lambdapack.Input, len(p.Inputs))
 	var key strings.Builder
-	fmt.Fprintf(&key, "%v %s", opt, p.Text)
+	fmt.Fprintf(&key, "%v %s %s", opt, p.Name, p.Text)
 	for k, in := range p.Inputs {
 		inputs[k] = lambdapack.Input{Name: in.Param, Display: in.Display, Grid: in.Node.Grid(), DType: in.Node.DType(), ZeroTiles: in.Zero}
 		fmt.Fprintf(&key, "\n%v", inputs[k])
@@ -55,10 +55,10 @@ func (c *planCache) bind(p *expr.Program, opt lambdapack.Options) (*lambdapack.P
 	return plan, nil
 }
 
-// programHash names a program and its inputs, the same in every process when theirs are.
+// programHash names a program and its inputs, the same in every process when theirs are. One text may define several programs.
 func programHash(p *program) string {
 	h := sha256.New()
-	h.Write([]byte(p.text.Text))
+	fmt.Fprintf(h, "%s %s", p.text.Name, p.text.Text)
 	for _, in := range p.text.Inputs {
 		fmt.Fprintf(h, "\n%s %s %v", in.Param, in.Node.Hash(), in.Node.Grid())
 	}
