@@ -57,7 +57,7 @@ def factors(A, npwex):
     }
 
 
-@pytest.mark.parametrize("order", itertools.permutations(["inv", "unpack", "det", "diagonal"], 2))
+@pytest.mark.parametrize("order", list(itertools.permutations(["inv", "unpack", "det", "diagonal"], 2)))
 def test_factors_in_any_order(npwex, order):
     a = normal(40, 40)
     expected = {name: call() for name, call in factors(a, npwex).items()}
@@ -90,3 +90,47 @@ def test_tiles_that_are_kept(tmp_path, order):
             got = ex.linalg.open_factor("F").solve(ex.open("B"), trans).numpy()
             np.testing.assert_allclose(got, np.linalg.solve(A.T if trans else A, b), rtol=1e-8, atol=1e-8)
 
+
+EVERYTHING = {
+    "solve": (lambda la, A, S, B: la.solve(A, B), lambda a, s, b: np.linalg.solve(a, b)),
+    "solve pos": (lambda la, A, S, B: la.solve(S, B, assume_a="pos"), lambda a, s, b: np.linalg.solve(s, b)),
+    "solve sym": (lambda la, A, S, B: la.solve(S, B, assume_a="sym"), lambda a, s, b: np.linalg.solve(s, b)),
+    "solve transposed": (lambda la, A, S, B: la.solve(A.T, B), lambda a, s, b: np.linalg.solve(a.T, b)),
+    "inv": (lambda la, A, S, B: la.inv(A), lambda a, s, b: np.linalg.inv(a)),
+    "det": (lambda la, A, S, B: la.det(A), lambda a, s, b: np.linalg.det(a)),
+    "slogdet": (lambda la, A, S, B: la.slogdet(A).logabsdet, lambda a, s, b: np.linalg.slogdet(a)[1]),
+    "cholesky": (lambda la, A, S, B: la.cholesky(S), lambda a, s, b: np.linalg.cholesky(s)),
+    "qr r": (lambda la, A, S, B: abs(la.qr(A, "r")), lambda a, s, b: np.abs(np.linalg.qr(a, "r"))),
+    "qr q": (lambda la, A, S, B: abs(la.qr(A).Q), lambda a, s, b: np.abs(np.linalg.qr(a).Q)),
+    "lstsq": (lambda la, A, S, B: la.lstsq(A, B)[0], lambda a, s, b: np.linalg.lstsq(a, b)[0]),
+    "svdvals": (lambda la, A, S, B: la.svd(A, compute_uv=False), lambda a, s, b: np.linalg.svd(a, compute_uv=False)),
+    "svd s": (lambda la, A, S, B: la.svd(A).S, lambda a, s, b: np.linalg.svd(a).S),
+    "svd u": (lambda la, A, S, B: abs(la.svd(A).U), lambda a, s, b: np.abs(np.linalg.svd(a).U)),
+    "eigvalsh": (lambda la, A, S, B: la.eigvalsh(S), lambda a, s, b: np.linalg.eigvalsh(s)),
+    "eigh vectors": (lambda la, A, S, B: abs(la.eigh(S).eigenvectors), lambda a, s, b: np.abs(np.linalg.eigh(s).eigenvectors)),
+    "pinv": (lambda la, A, S, B: la.pinv(A), lambda a, s, b: np.linalg.pinv(a)),
+    "norm 2": (lambda la, A, S, B: la.norm(A, 2), lambda a, s, b: np.linalg.norm(a, 2)),
+    "norm nuc": (lambda la, A, S, B: la.norm(A, "nuc"), lambda a, s, b: np.linalg.norm(a, "nuc")),
+    "norm fro": (lambda la, A, S, B: la.norm(A), lambda a, s, b: np.linalg.norm(a)),
+    "power": (lambda la, A, S, B: la.matrix_power(A, 3), lambda a, s, b: np.linalg.matrix_power(a, 3)),
+    "A A^T": (lambda la, A, S, B: A @ A.T, lambda a, s, b: a @ a.T),
+    "A^T A": (lambda la, A, S, B: A.T @ A, lambda a, s, b: a.T @ a),
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_everything_of_the_same_matrices(npwex, seed):
+    """Each function gives its own result, whatever was asked for before of the same stored matrices."""
+    n = 70
+    a = normal(n, n, seed=3) + 9 * np.eye(n)
+    s, b = a @ a.T / n, normal(n, n, seed=4)
+    A, S, B = (npwex.matrix_init(x, block_shape=(32, 32)).persist() for x in (a, s, b))
+    order = [name for name in EVERYTHING for _ in range(2)]
+    np.random.default_rng(seed).shuffle(order)
+    for name in order:
+        ours, theirs = EVERYTHING[name]
+        got = ours(npwex.linalg, A, S, B)
+        got = got.numpy() if isinstance(got, npywren.BigMatrix) else got
+        np.testing.assert_allclose(
+            got, theirs(a, s, b), rtol=1e-7, atol=1e-7, err_msg=f"{name}, after {order[: order.index(name)]}"
+        )
