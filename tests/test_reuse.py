@@ -1,5 +1,5 @@
-"""Programs that share a file of definitions and their inputs are not taken for one another: not by the plans that an executor keeps,
-nor by the tiles that a store keeps."""
+"""Programs that share a file of definitions and their inputs are not taken for one another: not by the plans that an executor
+keeps, nor by the tiles that a store keeps."""
 
 from __future__ import annotations
 
@@ -127,10 +127,8 @@ def test_everything_of_the_same_matrices(npwex, seed):
     A, S, B = (npwex.matrix_init(x, block_shape=(32, 32)).persist() for x in (a, s, b))
     order = [name for name in EVERYTHING for _ in range(2)]
     np.random.default_rng(seed).shuffle(order)
-    for name in order:
+    for k, name in enumerate(order):
         ours, theirs = EVERYTHING[name]
         got = ours(npwex.linalg, A, S, B)
         got = got.numpy() if isinstance(got, npywren.BigMatrix) else got
-        np.testing.assert_allclose(
-            got, theirs(a, s, b), rtol=1e-7, atol=1e-7, err_msg=f"{name}, after {order[: order.index(name)]}"
-        )
+        np.testing.assert_allclose(got, theirs(a, s, b), rtol=1e-7, atol=1e-7, err_msg=f"{name}, after {order[:k]}")
