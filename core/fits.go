@@ -17,26 +17,26 @@ import (
 
 // fits refuses a program of which a task's tiles are larger than the memory, or a result's two, which reading it takes.
 func (e *Executor) fits(plan *lambdapack.Plan) error {
-	most, what := int64(0), ""
+	most, what, fixed := int64(0), "", false
 	for k, s := range plan.Statements {
 		t := lambdapack.Task{Stmt: int32(k)}
 		if s.Domain.First(t.I[:len(s.Vars)]) {
 			if _, bytes := runtime.Needs(plan, s); bytes > most {
-				most, what = bytes, fmt.Sprintf("task %s needs", plan.TaskName(t))
+				most, what, fixed = bytes, fmt.Sprintf("task %s needs", plan.TaskName(t)), s.Cuts()
 			}
 		}
 	}
 	for k := range plan.Matrices {
 		if m := &plan.Matrices[k]; m.Role == lambdapack.RoleOutput {
 			if bytes := transferTiles * tileBytes(m); bytes > most {
-				most, what = bytes, fmt.Sprintf("reading tiles of shape %s needs", tuple(m.Grid.Block()))
+				most, what, fixed = bytes, fmt.Sprintf("reading tiles of shape %s needs", tuple(m.Grid.Block())), false
 			}
 		}
 	}
 	if most <= e.taskLimit() {
 		return nil
 	}
-	if e.beyondBlocks(plan) {
+	if fixed || e.oneTile(plan) {
 		return errs.New(errs.Memory, "%s %s of tiles at once, memory_limit is %s: other blocks change nothing, raise memory_limit to %d MiB",
 			what, humanBytes(most), humanBytes(e.taskLimit()), wholeMiB(most))
 	}
@@ -48,9 +48,8 @@ func (e *Executor) fits(plan *lambdapack.Plan) error {
 	return e.tooLarge(what, most, m.Grid, d)
 }
 
-// beyondBlocks says whether the program itself makes one tile of a whole matrix that does not fit, larger than any that a caller has
-// cut: the step between the two stages of eigh and svd is one task.
-func (e *Executor) beyondBlocks(plan *lambdapack.Plan) bool {
+// oneTile says whether the program itself makes one tile of a whole matrix that does not fit, larger than any that a caller has cut.
+func (e *Executor) oneTile(plan *lambdapack.Plan) bool {
 	cut := tileBytes(largestMatrix(plan))
 	return slices.ContainsFunc(plan.Matrices, func(m lambdapack.Matrix) bool {
 		bytes := tileBytes(&m)

@@ -6,8 +6,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"numpywren/core/errs"
 	"numpywren/core/expr"
+	"numpywren/core/kernel"
 	"numpywren/core/runtime"
+	"numpywren/core/tile"
 )
 
 // TestTightMemory runs programs with just the memory that one task asks for: a task that takes more than it reserved would
@@ -65,6 +68,68 @@ func nodesOf(arrays ...*Array) (nodes []*expr.Node) {
 		nodes = append(nodes, a.node)
 	}
 	return nodes
+}
+
+// TestPanics: what a task held when one of its kernels panicked is given back, and a later job has the whole limit. The error keeps the
+// kind with which it was thrown.
+func TestPanics(t *testing.T) {
+	const n, block = 512, 128
+	A, B := randomDense(n, n, 1), randomDense(n, n, 2)
+	for name, fault := range map[string]struct {
+		kernel string
+		call   int // that fails
+		thrown any
+		kind   errs.Kind
+	}{
+		"first product":    {"gemm", 1, "a bug", errs.Internal},
+		"a product to add": {"gemm", 2, "a bug", errs.Internal},
+		"no memory":        {"gemm", 3, errs.New(errs.Memory, "the system gives no memory"), errs.Memory},
+		"step":             {"hypot", 2, "a bug", errs.Internal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, found := kernel.Lookup(fault.kernel)
+			require.True(t, found)
+			whole, calls := *k, 0
+			mended := func() { *k = whole }
+			defer mended()
+			count := func() {
+				if calls++; calls == fault.call {
+					panic(fault.thrown)
+				}
+			}
+			if whole.Run != nil {
+				k.Run = func(a *kernel.Args, out []*tile.Tile, accumulate bool) error {
+					count()
+					return whole.Run(a, out, accumulate)
+				}
+			} else {
+				k.Step = func(acc *tile.Tile, first bool, x *tile.Tile, a, body *kernel.Args) error {
+					count()
+					return whole.Step(acc, first, x, a, body)
+				}
+			}
+			const tiles = 2*(n/block)*(n/block) + 8 // the operands, and what a few tasks hold
+			e := session(t, Config{Workers: 1, PipelineWidth: 1, MemoryLimit: tiles * block * block * 8})
+			a, b := A.in(t, e, block, block), B.in(t, e, block, block)
+			job := func() *Array {
+				if fault.kernel == "gemm" {
+					return apply(t, e, "matmul", nil, a, b)
+				}
+				return apply(t, e, "norm", map[string]any{"axis": int64(1), "keepdims": true}, a)
+			}
+			before, _, _ := e.space.Usage()
+			for range tiles {
+				calls = 0
+				_, err := tryRead(t, e, job())
+				require.ErrorContains(t, err, fmt.Sprint(fault.thrown))
+				require.Equal(t, fault.kind, errs.KindOf(err))
+				after, _, _ := e.space.Usage()
+				require.Equal(t, before, after)
+			}
+			mended()
+			read(t, e, job())
+		})
+	}
 }
 
 // TestPeakOfFirst: the first task of a statement needs as much as any, which fits relies on.

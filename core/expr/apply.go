@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"slices"
 	"strings"
 
 	"numpywren/core/errs"
@@ -109,19 +108,6 @@ func Apply(name string, args []Operand, values map[string]any) ([]*Node, error) 
 		n.Retain()
 	}
 	return out, nil
-}
-
-// Operations lists the names that Apply knows.
-func Operations() []string {
-	var names []string
-	for name := range operations {
-		names = append(names, name)
-	}
-	for name := range ufuncs {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // builder makes the nodes of one call of Apply. It keeps them alive until close; those that are part of the results live on.

@@ -38,8 +38,8 @@ func stepBlock(g grid.Grid) int64 {
 	return b
 }
 
-// factorable is one matrix, in a float type and in square blocks.
-func (b *builder) factorable(x *Node, square bool) (*Node, error) {
+// forLU is one matrix, in a float type and in square blocks.
+func (b *builder) forLU(x *Node, square bool) (*Node, error) {
 	switch {
 	case x.ndim() < 2:
 		return nil, errs.New(errs.LinAlg, "%d-dimensional array given. Array must be at least two-dimensional", x.ndim())
@@ -81,9 +81,9 @@ const (
 	tournament pivoting = "tournament" // among those that groups of rows elect
 )
 
-// factors is L and U in x's place, and the exchanges of its rows; x is as factorable makes it. With strict, a singular matrix is
+// factorLU is L and U in x's place, and the exchanges of its rows; x is as forLU makes it. With strict, a singular matrix is
 // an error.
-func (b *builder) factors(x *Node, how pivoting, strict bool) (f, p *Node) {
+func (b *builder) factorLU(x *Node, how pivoting, strict bool) (f, p *Node) {
 	program, scalars := "lu_factor", ""
 	if how == tournament || how == bySize && x.grid[0].Len*min(x.grid[1].Block, x.grid[1].Len)*int64(dtypes[x.dtype].size) > maxPanel {
 		program = "lu_factor_tournament"
@@ -115,18 +115,18 @@ func applyLuFactor(b *builder, args []Operand, p *params) ([]*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x, err = b.factorable(x, false); err != nil {
+	if x, err = b.forLU(x, false); err != nil {
 		return nil, err
 	}
 	if x.size() == 0 {
 		return nil, b.refuse("an array of shape %s: there is nothing to factor", shapeText(x.Shape()))
 	}
-	f, exchanges := b.factors(x, how, false)
+	f, exchanges := b.factorLU(x, how, false)
 	return []*Node{f, exchanges}, nil
 }
 
-// factored checks that two arrays are what lu_factor gave.
-func (b *builder) factored(f, p *Node) error {
+// checkLU checks that two arrays are what lu_factor gave.
+func (b *builder) checkLU(f, p *Node) error {
 	if f.ndim() != 2 || p.ndim() != 2 || f.size() == 0 || !isFloat(f.dtype) || p.dtype != int64Type || p.grid[1].Len != 2 ||
 		!sameAxis(f.grid[0], p.grid[0]) || f.grid[0].Block != f.grid[1].Block && f.grid[0].Blocks() > 1 && f.grid[1].Blocks() > 1 {
 		return errs.New(errs.Value, "%s: arrays of shapes %s and %s are no factors: give both results of lu_factor, as they are",
@@ -155,7 +155,7 @@ func (b *builder) checkRight(a, rhs *Node) error {
 
 // solveGeneral is the x with A x = rhs.
 func (b *builder) solveGeneral(a, rhs *Node) (*Node, error) {
-	a, err := b.factorable(a, true)
+	a, err := b.forLU(a, true)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (b *builder) solveGeneral(a, rhs *Node) (*Node, error) {
 		if rhs.size() == 0 {
 			return b.full(rhs.grid, int64(0), dtype)
 		}
-		f, exchanges := b.factors(b.cast(a, dtype), bySize, true)
+		f, exchanges := b.factorLU(b.cast(a, dtype), bySize, true)
 		return b.call("lu_solve", "", rhs.grid, f, exchanges, rhs)
 	}), nil
 }
@@ -186,7 +186,7 @@ func applyLuSolve(b *builder, x []*Node, p *params) (*Node, error) {
 		return nil, p.err
 	}
 	f, exchanges, rhs := x[0], x[1], x[2]
-	if err := b.factoredSquare(f, exchanges); err != nil {
+	if err := b.checkSquareLU(f, exchanges); err != nil {
 		return nil, err
 	}
 	if err := b.checkRight(f, rhs); err != nil {
@@ -201,8 +201,9 @@ func applyLuSolve(b *builder, x []*Node, p *params) (*Node, error) {
 	}), nil
 }
 
-func (b *builder) factoredSquare(f, p *Node) error {
-	if err := b.factored(f, p); err != nil {
+// checkSquareLU is checkLU, of a square matrix.
+func (b *builder) checkSquareLU(f, p *Node) error {
+	if err := b.checkLU(f, p); err != nil {
 		return err
 	}
 	if f.grid[0].Len != f.grid[1].Len {
@@ -231,7 +232,7 @@ func applyLu(b *builder, args []Operand, p *params) ([]*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x, err = b.factorable(x, false); err != nil {
+	if x, err = b.forLU(x, false); err != nil {
 		return nil, err
 	}
 	if x.size() == 0 {
@@ -240,7 +241,7 @@ func applyLu(b *builder, args []Operand, p *params) ([]*Node, error) {
 		rows := b.generate(genOp{Kernel: "arange", After: "0, 1"}, grid.Grid{m}, int64Type)
 		return b.formed(form, rows, rows, b.full(grid.Grid{m, k}, int64(0), x.dtype), b.full(grid.Grid{k, n}, int64(0), x.dtype)), nil
 	}
-	f, exchanges := b.factors(x, how, false)
+	f, exchanges := b.factorLU(x, how, false)
 	return b.unpacked(f, exchanges, form), nil
 }
 
@@ -250,7 +251,7 @@ func applyLuUnpack(b *builder, args []Operand, p *params) ([]*Node, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	f, exchanges, err := b.factorsGiven(args)
+	f, exchanges, err := b.givenLU(args)
 	if err != nil {
 		return nil, err
 	}
@@ -307,14 +308,14 @@ func (b *builder) determinants(f, p *Node) []*Node {
 
 // applyDet is numpy.linalg.det.
 func applyDet(b *builder, x *Node, _ *params) (*Node, error) {
-	x, err := b.factorable(x, true)
+	x, err := b.forLU(x, true)
 	switch {
 	case err != nil:
 		return nil, err
 	case x.size() == 0:
 		return b.full(nil, int64(1), x.dtype), nil
 	}
-	return b.determinants(b.factors(x, bySize, false))[0], nil
+	return b.determinants(b.factorLU(x, bySize, false))[0], nil
 }
 
 // applySlogdet is numpy.linalg.slogdet.
@@ -323,20 +324,20 @@ func applySlogdet(b *builder, args []Operand, _ *params) ([]*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x, err = b.factorable(x, true); err != nil {
+	if x, err = b.forLU(x, true); err != nil {
 		return nil, err
 	}
 	if x.size() == 0 {
 		return []*Node{b.full(nil, int64(1), x.dtype), b.full(nil, int64(0), x.dtype)}, nil
 	}
-	return b.determinants(b.factors(x, bySize, false))[1:], nil
+	return b.determinants(b.factorLU(x, bySize, false))[1:], nil
 }
 
 // applyLuDet gives the determinant, its sign and the logarithm of its magnitude from factors.
 func applyLuDet(b *builder, args []Operand, _ *params) ([]*Node, error) {
-	f, p, err := b.factorsGiven(args)
+	f, p, err := b.givenLU(args)
 	if err == nil {
-		err = b.factoredSquare(f, p)
+		err = b.checkSquareLU(f, p)
 	}
 	if err != nil {
 		return nil, err
@@ -344,33 +345,33 @@ func applyLuDet(b *builder, args []Operand, _ *params) ([]*Node, error) {
 	return b.determinants(f, p), nil
 }
 
-// factorsGiven is the operands of an operation on factors.
-func (b *builder) factorsGiven(args []Operand) (f, p *Node, err error) {
+// givenLU is the operands of an operation on LU factors.
+func (b *builder) givenLU(args []Operand) (f, p *Node, err error) {
 	if f, err = b.array(args[0]); err != nil {
 		return nil, nil, err
 	}
 	if p, err = b.array(args[1]); err != nil {
 		return nil, nil, err
 	}
-	return f, p, b.factored(f, p)
+	return f, p, b.checkLU(f, p)
 }
 
 // applyInv is numpy.linalg.inv.
 func applyInv(b *builder, x *Node, _ *params) (*Node, error) {
-	x, err := b.factorable(x, true)
+	x, err := b.forLU(x, true)
 	switch {
 	case err != nil:
 		return nil, err
 	case x.size() == 0:
 		return b.full(x.grid, int64(0), x.dtype), nil
 	}
-	f, exchanges := b.factors(x, bySize, true)
+	f, exchanges := b.factorLU(x, bySize, true)
 	return b.call("lu_inverse", "", x.grid, f, exchanges), nil
 }
 
 // applyLuInv is the inverse from factors.
 func applyLuInv(b *builder, x []*Node, _ *params) (*Node, error) {
-	if err := b.factoredSquare(x[0], x[1]); err != nil {
+	if err := b.checkSquareLU(x[0], x[1]); err != nil {
 		return nil, err
 	}
 	return b.call("lu_inverse", "", x[0].grid, x[0], x[1]), nil

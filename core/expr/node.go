@@ -168,23 +168,6 @@ func (n *Node) Stored() Stored {
 	return n.stored
 }
 
-// Operations counts the operations below n that are not computed yet, itself included, each once.
-func (n *Node) Operations() int {
-	graph.Lock()
-	defer graph.Unlock()
-	seen := map[*Node]bool{}
-	todo := []*Node{n}
-	for len(todo) > 0 {
-		m := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if m.stored == nil && !seen[m] {
-			seen[m] = true
-			todo = append(todo, m.args...)
-		}
-	}
-	return len(seen)
-}
-
 // ndim is the number of dimensions, size that of elements.
 func (n *Node) ndim() int { return len(n.grid) }
 

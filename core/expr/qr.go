@@ -15,15 +15,15 @@ const (
 	manyTiles   = 64
 )
 
-// factored is A = Q R: the reflections that make Q, and R.
-type factored struct {
+// qrFactors is A = Q R: the reflections that make Q, and R.
+type qrFactors struct {
 	v, t, u, w, r *Node
 	tall          bool // it is tsqr's: R has as many rows as columns, otherwise as A
 	rows, cols    int64
 }
 
 // rank is the number of columns of the thin Q.
-func (f *factored) rank() int64 { return min(f.rows, f.cols) }
+func (f *qrFactors) rank() int64 { return min(f.rows, f.cols) }
 
 // matrix checks that x is one matrix, and gives it a float type.
 func (b *builder) matrix(x *Node) (*Node, error) {
@@ -68,10 +68,10 @@ func (b *builder) forQR(x *Node) *Node {
 	return b.rechunk(x, cut)
 }
 
-// factor makes the factors of a matrix that is not empty. With whole, R has as many rows as the matrix.
-func (b *builder) factor(x *Node, whole bool) (*factored, error) {
+// factorQR makes the factors of a matrix that is not empty. With whole, R has as many rows as the matrix.
+func (b *builder) factorQR(x *Node, whole bool) (*qrFactors, error) {
 	x = b.forQR(x)
-	f := &factored{tall: !whole && isTall(x.grid), rows: x.grid[0].Len, cols: x.grid[1].Len}
+	f := &qrFactors{tall: !whole && isTall(x.grid), rows: x.grid[0].Len, cols: x.grid[1].Len}
 	program := "qr"
 	if f.tall {
 		program = "tsqr"
@@ -104,7 +104,7 @@ func (b *builder) onlyR(x *Node) (*Node, error) {
 }
 
 // columns is the first columns of Q.
-func (b *builder) columns(f *factored, n int64) (*Node, error) {
+func (b *builder) columns(f *qrFactors, n int64) (*Node, error) {
 	rows := f.v.grid[0]
 	if f.tall {
 		return b.timesQ(f, b.eye(grid.Grid{{Len: n, Block: n}, {Len: n, Block: n}}, f.v.dtype))
@@ -122,7 +122,7 @@ func (b *builder) eye(g grid.Grid, dtype string) *Node {
 }
 
 // timesQ is the thin Q times a matrix of as many rows as it has columns.
-func (b *builder) timesQ(f *factored, c *Node) (*Node, error) {
+func (b *builder) timesQ(f *qrFactors, c *Node) (*Node, error) {
 	if !f.tall {
 		q, err := b.columns(f, f.rank())
 		if err != nil {
@@ -139,7 +139,7 @@ func (b *builder) timesQ(f *factored, c *Node) (*Node, error) {
 }
 
 // multiply is Q C, or with trans Qᵀ C, for the whole Q.
-func (b *builder) multiply(f *factored, c *Node, trans bool) (*Node, error) {
+func (b *builder) multiply(f *qrFactors, c *Node, trans bool) (*Node, error) {
 	program := "qr_multiply"
 	if trans {
 		program = "qr_multiply_transposed"
@@ -179,7 +179,7 @@ func applyQR(b *builder, args []Operand, p *params) ([]*Node, error) {
 		r, err := b.onlyR(x)
 		return []*Node{r}, err
 	}
-	f, err := b.factor(x, mode == "complete")
+	f, err := b.factorQR(x, mode == "complete")
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +221,7 @@ func applyQRMultiply(b *builder, x []*Node, p *params) (*Node, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	f := &factored{v: x[0], t: x[1], u: x[2], w: x[3], rows: x[0].grid[0].Len, cols: x[0].grid[1].Len}
+	f := &qrFactors{v: x[0], t: x[1], u: x[2], w: x[3], rows: x[0].grid[0].Len, cols: x[0].grid[1].Len}
 	c := x[4]
 	if c.ndim() == 0 || c.ndim() > 2 || c.grid[0].Len != f.rows {
 		return nil, errs.New(errs.Value, "Q has %d rows and columns, and the operand the shape %s", f.rows, shapeText(c.Shape()))

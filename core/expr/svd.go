@@ -8,11 +8,11 @@ import (
 )
 
 // What is decomposed how. A matrix with a shorter side of oneTaskSVD elements at most is one task's, LAPACK's gesdd; a larger one becomes
-// a band, whose tiles have bandSide rows and columns. One task holds the band: svdMost is the longest shorter side. Up to svdWhole the
+// a band, whose tiles have bandTile rows and columns. One task holds the band: svdMost is the longest shorter side. Up to svdWhole the
 // bidiagonal matrix is decomposed in one task.
 const (
 	oneTaskSVD = 768
-	bandSide   = 512
+	bandTile   = 512
 	svdWhole   = 2048
 	svdMost    = 65536
 )
@@ -61,8 +61,8 @@ func (b *builder) squareSVD(x *Node) (decomposed, error) {
 }
 
 // factorSVD is A = Q R, and R decomposed.
-func (b *builder) factorSVD(x *Node) (*factored, decomposed, error) {
-	f, err := b.factor(x, false)
+func (b *builder) factorSVD(x *Node) (*qrFactors, decomposed, error) {
+	f, err := b.factorQR(x, false)
 	if err != nil {
 		return nil, decomposed{}, err
 	}
@@ -92,7 +92,7 @@ func (b *builder) fullSVD(x *Node) (decomposed, error) {
 		return decomposed{}, err
 	}
 	rows := f.v.grid[0]
-	g := grid.Grid{rows, {Len: rows.Len, Block: min(rows.Block, bandSide)}}
+	g := grid.Grid{rows, {Len: rows.Len, Block: min(rows.Block, bandTile)}}
 	place := b.generate(genOp{Kernel: "arange", After: "0, 1"}, grid.Grid{g[0]}, int64Type)
 	beyond := b.ew(fmt.Sprintf("where(a >= %d, b, 0 * b)", f.rank()), x.dtype, g, b.expand(place, []int{1}), b.eye(g, x.dtype))
 	out, err := b.callAll("svd_padded", d.u, beyond)

@@ -15,7 +15,7 @@ type banded struct {
 
 // toBand takes a square matrix to a band.
 func (b *builder) toBand(x *Node) (*banded, error) {
-	side := grid.Axis{Len: x.grid[0].Len, Block: min(bandSide, x.grid[0].Len)}
+	side := grid.Axis{Len: x.grid[0].Len, Block: min(bandTile, x.grid[0].Len)}
 	x, factor := b.scaled(b.rechunk(x, grid.Grid{side, side}))
 	out, err := b.callAll("svd_band", x)
 	if err != nil {
@@ -100,7 +100,7 @@ func (b *builder) bidiagonal(d *Node) (decomposed, error) {
 // back multiplies by the reflections of the chase, and then by those of the panels.
 func (b *builder) back(v, t, w, f, c *Node) (*Node, error) {
 	rows, n := v.grid[0].Len, c.grid[1].Len
-	c = b.rechunk(c, grid.Grid{{Len: rows, Block: rows}, {Len: n, Block: min(n, bandSide)}})
+	c = b.rechunk(c, grid.Grid{{Len: rows, Block: rows}, {Len: n, Block: min(n, bandTile)}})
 	out, err := b.callAll("svd_back", v, t, w, f, c)
 	if err != nil {
 		return nil, err

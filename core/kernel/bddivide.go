@@ -37,6 +37,20 @@ type conquest[T float] struct {
 // bidiagonal is a part: rows lo … lo+n-1, and as many columns, with extra one more. Of a join left are above the row that joins.
 type bidiagonal struct{ lo, n, left, extra int }
 
+// bidiagonalSVD is lapackBdsdc. A large matrix is done in pieces, unless it falls apart, which LAPACK knows how to use.
+func bidiagonalSVD[T float](a *Args, n int, d, e, u, vt []T) bool {
+	if n > 2*conquerLeaf {
+		if norm, ok := scaleBidiagonal(n, d, e); ok {
+			done := conquer(a, n, d, e, u, vt)
+			for i := range d {
+				d[i] *= norm
+			}
+			return done
+		}
+	}
+	return lapackBdsdc(n, d, e, u, vt)
+}
+
 // conquer decomposes an upper bidiagonal matrix whose largest element is one and none beside its diagonal negligible: u and vt
 // become the singular vectors in an order that descends, as d does.
 func conquer[T float](a *Args, n int, d, e, u, vt []T) bool {
@@ -316,10 +330,7 @@ func (c *conquest[T]) arrange(u, vt []T) {
 // scaleBidiagonal makes one the largest element of a bidiagonal matrix, which it gives, and what is negligible on its diagonal not quite
 // zero, as LAPACK's bdsdc does. It does nothing, and says so, if anything beside the diagonal is negligible.
 func scaleBidiagonal[T float](n int, d, e []T) (norm T, ok bool) {
-	eps := T(0x1p-53)
-	if !isDouble[T]() {
-		eps = T(0x1p-24)
-	}
+	eps := roundOff[T]()
 	for _, x := range d {
 		norm = max(norm, abs(x))
 	}

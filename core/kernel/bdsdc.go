@@ -7,25 +7,25 @@ import (
 
 func init() {
 	register(
-		&Kernel{Name: "bdsdc", Out: bdsdcOut(true), Run: bdsdcRun, InPlace: -1},
-		&Kernel{Name: "bdvals", Out: bdsdcOut(false), Run: bdsdcRun, InPlace: -1},
+		&Kernel{Name: "bdsdc", Out: bdsdcOut("bdsdc", true), Run: bdsdcRun("bdsdc"), InPlace: -1},
+		&Kernel{Name: "bdvals", Out: bdsdcOut("bdvals", false), Run: bdsdcRun("bdvals"), InPlace: -1},
 	)
 }
 
 // bdsdcOut is, of two columns, the diagonal of a bidiagonal matrix and the one above it, U, the singular values as a column, and Vᵀ;
 // or the values alone.
-func bdsdcOut(vectors bool) func(*Args) ([]Spec, error) {
+func bdsdcOut(name string, vectors bool) func(*Args) ([]Spec, error) {
 	return func(a *Args) ([]Spec, error) {
-		if err := checkMatrices("bdsdc", a, 1, 1); err != nil {
+		if err := checkMatrices(name, a, 1, 1); err != nil {
 			return nil, err
 		}
 		t := a.In[0]
-		if err := checkFloat("bdsdc", t); err != nil {
+		if err := checkFloat(name, t); err != nil {
 			return nil, err
 		}
 		n := t.Shape[0]
 		if t.Shape[1] != 2 {
-			return nil, errs.New(errs.Value, "bdsdc wants two columns, not a tile of the shape %v", t.Shape)
+			return nil, errs.New(errs.Value, "%s wants two columns, not a tile of the shape %v", name, t.Shape)
 		}
 		values, square := Spec{DType: t.DType, Shape: []int64{n, 1}}, Spec{DType: t.DType, Shape: []int64{n, n}}
 		if !vectors {
@@ -35,24 +35,24 @@ func bdsdcOut(vectors bool) func(*Args) ([]Spec, error) {
 	}
 }
 
-func bdsdcRun(a *Args, out []*tile.Tile, _ bool) error {
-	if out[0].DType == tile.Float32 {
-		return bdsdc[float32](a, out)
+func bdsdcRun(name string) func(*Args, []*tile.Tile, bool) error {
+	return func(a *Args, out []*tile.Tile, _ bool) error {
+		if out[0].DType == tile.Float32 {
+			return bdsdc[float32](name, a, out)
+		}
+		return bdsdc[float64](name, a, out)
 	}
-	return bdsdc[float64](a, out)
 }
 
-func bdsdc[T float](a *Args, out []*tile.Tile) error {
+func bdsdc[T float](name string, a *Args, out []*tile.Tile) error {
 	in := a.In[0]
 	n := int(in.Shape[0])
 	if n == 0 {
 		return nil
 	}
 	x := append([]T(nil), tile.View[T](in)...)
-	for i, e := range x { // LAPACK may never end
-		if e-e != 0 {
-			return &Numerical{Kernel: "bdsdc", Row: int64(i % n), Reason: "not finite, so that its SVD did not converge"}
-		}
+	if err := checkFinite(name, svdFailed, x, n); err != nil {
+		return err
 	}
 	d, e, converged := x[:n], x[n:], false
 	values := out[0]
@@ -60,10 +60,10 @@ func bdsdc[T float](a *Args, out []*tile.Tile) error {
 		converged = lapackBdsqr(n, d, e)
 	} else {
 		values = out[1]
-		converged = lapackBdsdc(a, n, d, e, tile.View[T](out[0]), tile.View[T](out[2]))
+		converged = bidiagonalSVD(a, n, d, e, tile.View[T](out[0]), tile.View[T](out[2]))
 	}
 	if !converged {
-		return &Numerical{Kernel: "bdsdc", Row: 0, Reason: "one whose SVD did not converge"}
+		return &Numerical{Kernel: name, Reason: "one whose singular values are not found", Failed: svdFailed}
 	}
 	copy(tile.View[T](values), d)
 	return nil

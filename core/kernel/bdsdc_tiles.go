@@ -41,10 +41,8 @@ func bdcut[T float](a *Args, out []*tile.Tile) error {
 	if y[0] = 0; n == 0 {
 		return nil
 	}
-	for i, e := range x { // LAPACK may never end
-		if e-e != 0 {
-			return &Numerical{Kernel: "bdcut", Row: int64(i % n), Reason: "not finite, so that its SVD did not converge"}
-		}
+	if err := checkFinite("bdcut", svdFailed, x, n); err != nil {
+		return err
 	}
 	d, e := x[:n], x[n:]
 	e[n-1] = 0
@@ -87,13 +85,15 @@ func bdleaf[T float](a *Args, out []*tile.Tile) error {
 		rows--
 	}
 	d, e := append([]T(nil), k[lo:lo+size]...), append([]T(nil), k[n+lo:n+lo+size]...)
-	x, y := make([]T, rows*rows), make([]T, rows*rows) // of the square matrix, the vectors from the left and, as rows, from the right
+	square, giveBack := borrow[T](2 * rows * rows)
+	defer giveBack()
+	x, y := square[:rows*rows], square[rows*rows:] // of the square matrix, the vectors from the left and, as rows, from the right
 	var turns []rotation[T]
 	if rows < size {
 		turns = squared(rows, d, e)
 	}
-	if rows > 0 && !lapackBdsdc(a, rows, d[:rows], e[:rows], x, y) {
-		return &Numerical{Kernel: "bdleaf", Row: int64(lo), Reason: "one whose SVD did not converge"}
+	if rows > 0 && !bidiagonalSVD(a, rows, d[:rows], e[:rows], x, y) {
+		return &Numerical{Kernel: "bdleaf", Row: int64(lo), Reason: "one whose singular values are not found", Failed: svdFailed}
 	}
 	place := func(j int) int { // they descend, which parts do not
 		if size == n {

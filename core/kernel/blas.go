@@ -78,7 +78,7 @@ const (
 	leftSide, rightSide = 141, 142
 )
 
-// pick is CBLAS's constant for a choice.
+// pick is C's number for a choice: a constant of CBLAS's, or a flag of ours.
 func pick(cond bool, yes, no C.int) C.int {
 	if cond {
 		return yes
@@ -112,7 +112,7 @@ func blasGemm[T float](transA, transB bool, m, n, k int, alpha T, a []T, lda int
 }
 
 // columnCuts divides the n columns of a product, whose inner side is k, among so many hands, if it is our own: in those a column has
-// the same bits whatever is beside it.
+// the same bits wherever they are cut at multiples of 8, as newCuts does. (The edges of product_loops.h are rounded once more.)
 func columnCuts(m, n, k, hands int) cuts {
 	parts := newCuts(n, max(columnsSide, (n+hands-1)/hands))
 	if _, last := parts.at(parts.count() - 1); hands > 1 && isOwn(m, last, k) {
@@ -150,7 +150,7 @@ func blasSymm[T float](m, n int, alpha T, a []T, lda int, b []T, ldb int, beta T
 	C.npw_cblas_ssymm(colMajor, leftSide, lower, C.int(m), C.int(n), C.float(alpha), f32(a), C.int(lda), f32(b), C.int(ldb), C.float(beta), f32(c), C.int(ldc))
 }
 
-// triangle says how trsm is to use its triangle.
+// triangle says on which side of a matrix a triangle stands, in a product or in equations, and what of it is used.
 type triangle struct{ left, lower, trans, unit bool }
 
 // B = X, with op(T) X = B when t.left, else X op(T) = B; B is m×n.

@@ -20,15 +20,12 @@ static void sgetrf(int m, int n, float *a, int lda, int *pivots) {
 */
 import "C"
 
-import "unsafe"
-
 // A = P L U, L and U in A's place, with partial pivoting: row k was exchanged with row pivots[k] ≥ k, of which there are
 // min(m, n), counted from 1. A column without a pivot other than zero is left as it is.
 func blasGetrf[T float](m, n int, a []T, lda int, pivots []int32) {
-	p := (*C.int)(unsafe.Pointer(unsafe.SliceData(pivots)))
 	if isDouble[T]() {
-		C.dgetrf(C.int(m), C.int(n), (*C.double)(unsafe.Pointer(unsafe.SliceData(a))), C.int(lda), p)
-		return
+		C.dgetrf(C.int(m), C.int(n), f64(a), C.int(lda), ints(pivots))
+	} else {
+		C.sgetrf(C.int(m), C.int(n), f32(a), C.int(lda), ints(pivots))
 	}
-	C.sgetrf(C.int(m), C.int(n), (*C.float)(unsafe.Pointer(unsafe.SliceData(a))), C.int(lda), p)
 }

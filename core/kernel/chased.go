@@ -33,13 +33,14 @@ func ormsbOut(a *Args) ([]Spec, error) {
 	if err := checkMatrices("ormsb", a, 3, 3); err != nil {
 		return nil, err
 	}
-	v, tau, c, side := a.In[0], a.In[1], a.In[2], attrInt(a, "side")
+	v, tau, c := a.In[0], a.In[1], a.In[2]
 	if err := checkFloat("ormsb", v); err != nil {
 		return nil, err
 	}
-	if side < 1 || attrInt(a, "shift") < 0 {
-		return nil, errs.New(errs.Value, "ormsb with side=%d, shift=%d: a side of at least 1 and no negative shift were expected", side, attrInt(a, "shift"))
+	if side, shift := attrInt(a, "side"), attrInt(a, "shift"); side < 1 || shift < 0 {
+		return nil, errs.New(errs.Value, "ormsb with side=%d, shift=%d: a side of at least 1 and no negative shift were expected", side, shift)
 	}
+	side := chasedAttr(a, "side")
 	steps := (v.Shape[0] + side - 1) / side
 	if len(a.Axes) != 1 || a.Axes[0].Extent != v.Shape[1] || tau.Shape[0] != steps || tau.Shape[1] != v.Shape[1] || c.Shape[0] != v.Shape[0] {
 		return nil, errs.New(errs.Value, "ormsb with side=%d of tiles of the shapes %v, %v and %v: V and the last must have as many rows, and tau %d, and a column for each sweep of the block",
@@ -47,6 +48,9 @@ func ormsbOut(a *Args) ([]Spec, error) {
 	}
 	return like(c), nil
 }
+
+// chasedAttr is ormsb's side or shift. More than there are rows is as much: no reflection is longer, and none begins below them.
+func chasedAttr(a *Args, name string) int64 { return min(attrInt(a, name), max(a.In[0].Shape[0], 1)) }
 
 func ormsbRun(a *Args, out []*tile.Tile, _ bool) error {
 	if !same(a.In[2], out[0]) {
@@ -63,7 +67,7 @@ func ormsbRun(a *Args, out []*tile.Tile, _ bool) error {
 func ormsb[T float](a *Args, c *tile.Tile) {
 	v, tau := a.In[0], a.In[1]
 	q := chased[T]{
-		n: int(v.Shape[0]), first: int(a.Axes[0].Start), sweeps: int(v.Shape[1]), side: int(attrInt(a, "side")), shift: int(attrInt(a, "shift")),
+		n: int(v.Shape[0]), first: int(a.Axes[0].Start), sweeps: int(v.Shape[1]), side: int(chasedAttr(a, "side")), shift: int(chasedAttr(a, "shift")),
 		v: tile.View[T](v), tau: tile.View[T](tau), ldv: ld(v), ldtau: ld(tau),
 	}
 	q.apply(a, attrString(a, "trans") == "T", int(c.Shape[1]), tile.View[T](c), ld(c))

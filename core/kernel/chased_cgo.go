@@ -22,10 +22,9 @@ import "C"
 
 // applyTo is apply, to one piece.
 func (q *chased[T]) applyTo(trans bool, p int, x []T, ldx int) {
-	work, t := make([]T, (p+63)/64*64*q.n+4*(q.side+4)), C.int(0)
-	if trans {
-		t = 1
-	}
+	work, giveBack := borrow[T]((p+63)/64*64*q.n + 4*(q.side+4))
+	defer giveBack()
+	t := pick(trans, 1, 0)
 	n, first, sweeps, side, shift := C.int64_t(q.n), C.int64_t(q.first), C.int64_t(q.sweeps), C.int64_t(q.side), C.int64_t(q.shift)
 	if isDouble[T]() {
 		C.ormsb_f64(f64(q.v), C.int64_t(q.ldv), f64(q.tau), C.int64_t(q.ldtau), n, first, sweeps, side, shift, t, f64(x), C.int64_t(ldx), C.int64_t(p), f64(work))

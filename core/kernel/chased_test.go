@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -82,6 +83,25 @@ func TestOrmsb(t *testing.T) {
 				within(t, label, d, combine(1, read(x), -1, multiply(q.op(trans == "T"), c)).norm(), 30*float64(at.n))
 			}
 		}
+	}
+}
+
+// TestOrmsbOfAnySide: a side beyond the rows is as long as they are, and takes no more memory; no reflection begins at a shift beyond them.
+func TestOrmsbOfAnySide(t *testing.T) {
+	const n = 9
+	v, tau := someChase(seeded(72), n, n, 1)
+	for _, at := range []struct {
+		side, shift int64
+		q           *dense
+	}{{1 << 40, 1, chaseProduct(v, tau, n, 1)}, {math.MaxInt64, 1, chaseProduct(v, tau, n, 1)}, {n, math.MaxInt64, identity(n)}} {
+		w := newWorkbench(t)
+		c := noise(seeded(73), n, 3)
+		got := w.run("ormsb", &Args{
+			In:    []*tile.Tile{w.tile(tile.Float64, v), w.tile(tile.Float64, tau), w.tile(tile.Float64, c)},
+			Axes:  []AxisBlock{{0, n, n}},
+			Attrs: map[string]any{"side": at.side, "shift": at.shift, "trans": "N"},
+		})
+		within(t, fmt.Sprintf("side=%d shift=%d", at.side, at.shift), tile.Float64, combine(1, read(got), -1, multiply(at.q, c)).norm(), 30*n)
 	}
 }
 

@@ -164,14 +164,12 @@ func (m *merging[T]) roots(a *Args) bool {
 func (m *merging[T]) vectors(a *Args) {
 	k, cols := m.k, newCuts(m.k, divideCols)
 	if k <= 2 { // laed4's are the vectors
-		a.each(1, func(int) {
-			for j := range k {
-				column := m.q[j*m.ldq : j*m.ldq+k]
-				if k == 2 && m.order[0] == 2 {
-					column[0], column[1] = column[1], column[0]
-				}
+		for j := range k {
+			column := m.q[j*m.ldq : j*m.ldq+k]
+			if k == 2 && m.order[0] == 2 {
+				column[0], column[1] = column[1], column[0]
 			}
-		})
+		}
 		return
 	}
 	exact := make([]T, k)

@@ -129,12 +129,16 @@ func seatRun(a *Args, out []*tile.Tile, _ bool) error {
 	var free []int64 // places of elected rows below the block
 	for k, row := range won {
 		number := numbers[row] - 1
-		from[k], elected[number] = number, true
-		if number < r.Start+r.Extent {
+		switch {
+		case number < r.Start || elected[number]:
+			return errs.New(errs.Value, "seat: row %d is above the block of rows %d to %d, or elected twice: the numbers must be as elect made them",
+				number, r.Start, r.Start+r.Extent-1)
+		case number < r.Start+r.Extent:
 			to[number-r.Start] = r.Start + int64(k)
-		} else {
+		default:
 			free = append(free, number)
 		}
+		from[k], elected[number] = number, true
 	}
 	next := int64(len(won)) // of the block's places that nobody has yet
 	for k := range r.Extent {

@@ -57,7 +57,7 @@ type ewTerm struct {
 // buildEw makes the values of the expression; the last one is its result, converted to the type via and then to out.
 func buildEw(text string, in []tile.DType, via, out tile.DType) (values []ewValue, last int, err error) {
 	defer caught(&err)
-	tree, _, err := parseEw(text, len(in))
+	tree, err := parseEw(text, len(in))
 	if err != nil {
 		return nil, 0, err
 	}

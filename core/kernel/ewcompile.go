@@ -55,7 +55,7 @@ const (
 // compileEw compiles the expression for operands of the types in, with a result that is converted to via and then to out.
 func compileEw(text string, in []tile.DType, via, out tile.DType) (*ewProgram, error) {
 	if len(in) > ewMaxOperands {
-		_, _, err := parseEw(text, len(in))
+		_, err := parseEw(text, len(in))
 		return nil, err
 	}
 	key := ewKey{text: text, n: len(in), via: via, out: out}

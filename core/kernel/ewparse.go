@@ -56,22 +56,20 @@ const (
 type ewFunction struct {
 	op    ewOp
 	nargs int
-	cost  int // of an element, in additions
 }
 
 var ewFunctions = map[string]ewFunction{
-	"abs": {ewAbs, 1, 1}, "square": {ewSquare, 1, 1}, "sign": {ewSign, 1, 1}, "floor": {ewFloor, 1, 1},
-	"sqrt": {ewSqrt, 1, 4}, "exp": {ewExp, 1, 12}, "log": {ewLog, 1, 12},
-	"maximum": {ewMax, 2, 1}, "minimum": {ewMin, 2, 1}, "where": {ewWhere, 3, 1},
-	"isnan": {ewIsNaN, 1, 1}, "isfinite": {ewIsFinite, 1, 1},
-	"logical_and": {ewAnd, 2, 1}, "logical_or": {ewOr, 2, 1}, "logical_not": {ewNot, 1, 1},
+	"abs": {ewAbs, 1}, "square": {ewSquare, 1}, "sign": {ewSign, 1}, "floor": {ewFloor, 1},
+	"sqrt": {ewSqrt, 1}, "exp": {ewExp, 1}, "log": {ewLog, 1},
+	"maximum": {ewMax, 2}, "minimum": {ewMin, 2}, "where": {ewWhere, 3},
+	"isnan": {ewIsNaN, 1}, "isfinite": {ewIsFinite, 1},
+	"logical_and": {ewAnd, 2}, "logical_or": {ewOr, 2}, "logical_not": {ewNot, 1},
 }
 
 // ewOperator is an infix operator; those that bind tighter have a higher level.
 type ewOperator struct {
 	op    ewOp
 	level int
-	cost  int
 }
 
 const (
@@ -82,11 +80,11 @@ const (
 )
 
 var ewOperators = map[string]ewOperator{
-	"==": {ewEq, ewCompareLevel, 1}, "!=": {ewNe, ewCompareLevel, 1}, "<": {ewLt, ewCompareLevel, 1},
-	"<=": {ewLe, ewCompareLevel, 1}, ">": {ewGt, ewCompareLevel, 1}, ">=": {ewGe, ewCompareLevel, 1},
-	"+": {ewAdd, ewSumLevel, 1}, "-": {ewSub, ewSumLevel, 1},
-	"*": {ewMul, ewProductLevel, 1}, "/": {ewDiv, ewProductLevel, 4}, "//": {ewFloorDiv, ewProductLevel, 16},
-	"%": {ewMod, ewProductLevel, 16}, "**": {ewPow, ewPowerLevel, 40},
+	"==": {ewEq, ewCompareLevel}, "!=": {ewNe, ewCompareLevel}, "<": {ewLt, ewCompareLevel},
+	"<=": {ewLe, ewCompareLevel}, ">": {ewGt, ewCompareLevel}, ">=": {ewGe, ewCompareLevel},
+	"+": {ewAdd, ewSumLevel}, "-": {ewSub, ewSumLevel},
+	"*": {ewMul, ewProductLevel}, "/": {ewDiv, ewProductLevel}, "//": {ewFloorDiv, ewProductLevel},
+	"%": {ewMod, ewProductLevel}, "**": {ewPow, ewPowerLevel},
 }
 
 // The bounds of an expression: they keep recursion and tables small, whoever wrote it.
@@ -131,7 +129,6 @@ type ewParser struct {
 	token    string
 	depth    int
 	nodes    int
-	cost     int
 }
 
 // ewFail stops parsing or typing; caught returns it.
@@ -151,7 +148,7 @@ func caught(err *error) {
 }
 
 // parseEw reads an expression of the given number of operands.
-func parseEw(text string, operands int) (tree *ewNode, cost int, err error) {
+func parseEw(text string, operands int) (tree *ewNode, err error) {
 	defer caught(&err)
 	p := &ewParser{text: text, operands: operands}
 	if operands > ewMaxOperands {
@@ -162,7 +159,7 @@ func parseEw(text string, operands int) (tree *ewNode, cost int, err error) {
 	if p.token != "" {
 		p.fail("expected the end of the expression instead of %q", p.token)
 	}
-	return tree, p.cost, nil
+	return tree, nil
 }
 
 func (p *ewParser) fail(format string, args ...any) {
@@ -243,7 +240,6 @@ func (p *ewParser) binary(level int) *ewNode {
 		}
 		pos := p.pos
 		p.next()
-		p.cost += o.cost
 		left = p.node(ewNode{op: o.op, pos: pos, args: []*ewNode{left, p.binary(level + 1)}})
 	}
 }
@@ -264,7 +260,6 @@ func (p *ewParser) unary() *ewNode {
 			p.next()
 			return p.node(ewNode{op: ewConst, pos: pos, number: ewNumber{i: math.MinInt64}})
 		}
-		p.cost++
 		return p.node(ewNode{op: ewNeg, pos: pos, args: []*ewNode{p.unary()}})
 	}
 	left := p.primary()
@@ -273,7 +268,6 @@ func (p *ewParser) unary() *ewNode {
 	}
 	pos = p.pos
 	p.next()
-	p.cost += ewOperators["**"].cost
 	return p.node(ewNode{op: ewPow, pos: pos, args: []*ewNode{left, p.unary()}})
 }
 
@@ -339,7 +333,7 @@ func (p *ewParser) call(name string, pos int) *ewNode {
 	switch {
 	case ok:
 	case err == nil && isReal(cast):
-		f = ewFunction{ewCast, 1, 1}
+		f = ewFunction{ewCast, 1}
 	default:
 		ewFail(errs.Value, p.text, pos, "unknown function %q: there are %s, and casts such as float64(x)", name, ewFunctionNames())
 	}
@@ -355,7 +349,6 @@ func (p *ewParser) call(name string, pos int) *ewNode {
 	if len(n.args) != f.nargs {
 		ewFail(errs.Value, p.text, pos, "%s takes %d arguments, %d are given", name, f.nargs, len(n.args))
 	}
-	p.cost += f.cost
 	return p.node(n)
 }
 

@@ -116,9 +116,14 @@ func takeOut(a *Args) ([]Spec, error) {
 		return nil, errs.New(errs.Value, "take wants a list of tiles, one that says which rows, and two blocks of axes: there are %d tiles and %d axes",
 			len(a.In), len(a.Axes))
 	}
-	index := a.In[1]
-	if side := a.Axes[attrInt(a, "axis")].Extent; index.DType != tile.Int64 || len(index.Shape) < 1 || index.Shape[0] != side {
-		return nil, errs.New(errs.Value, "take wants an int64 tile of %d numbers, not a %s one of the shape %v", side, index.DType, index.Shape)
+	axis, index := attrInt(a, "axis"), a.In[1]
+	if axis != 0 && axis != 1 {
+		return nil, errs.New(errs.Value, "take with axis=%d: 0, for rows, or 1, for columns, was expected", axis)
+	}
+	side, rank := a.Axes[axis].Extent, len(index.Shape)
+	if index.DType != tile.Int64 || rank < 1 || rank > 2 || index.Shape[0] != side || rank == 2 && index.Shape[1] != 2 {
+		return nil, errs.New(errs.Value, "take wants an int64 tile of %d numbers, or an exchange of as many rows, not a %s one of the shape %v",
+			side, index.DType, index.Shape)
 	}
 	return []Spec{{DType: a.In[0].DType, Shape: extents(a)}}, nil
 }

@@ -202,7 +202,7 @@ func chaseSlowly[T float](n, b int, h []T, first, count int, v, tauV, w, tauW []
 	}
 }
 
-// negligible is the square of what is nothing beside a matrix that is scaled.
+// negligible is house.h's.
 const negligible = 1e-280
 
 // householder is LAPACK's larfg, of all elements; the first of the vector is one.

@@ -6,7 +6,7 @@ typedef T NAME(lanes) __attribute__((vector_size(64), aligned(sizeof(T)), may_al
 #define AT(p) (*(VEC *)(p))
 #define READ(p) (*(const VEC *)(p))
 
-static inline __attribute__((always_inline)) T NAME(total)(VEC x) {
+NPW_INLINE T NAME(total)(VEC x) {
 	T s = 0;
 	for (int half = LANES / 2; half; half /= 2)
 		for (int i = 0; i < half; i++) x[i] += x[i + half];
@@ -15,7 +15,7 @@ static inline __attribute__((always_inline)) T NAME(total)(VEC x) {
 }
 
 // w = tau A v, A being rows × cols.
-static inline __attribute__((always_inline)) void NAME(times)(int64_t rows, int64_t cols, const T *a, int64_t lda, const T *v, T tau, T *w) {
+NPW_INLINE void NAME(times)(int64_t rows, int64_t cols, const T *a, int64_t lda, const T *v, T tau, T *w) {
 	int64_t i = 0;
 	for (; i + 4 * LANES <= rows; i += 4 * LANES) {
 		VEC s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0}, t0 = {0}, t1 = {0}, t2 = {0}, t3 = {0};
@@ -58,7 +58,7 @@ static inline __attribute__((always_inline)) void NAME(times)(int64_t rows, int6
 }
 
 // x -= w f, of rows elements.
-static inline __attribute__((always_inline)) void NAME(less)(int64_t rows, T *x, const T *w, T f) {
+NPW_INLINE void NAME(less)(int64_t rows, T *x, const T *w, T f) {
 	int64_t i = 0;
 	for (; i + LANES <= rows; i += LANES) AT(x + i) -= READ(w + i) * f;
 	for (; i < rows; i++) x[i] -= w[i] * f;
@@ -95,7 +95,7 @@ static inline __attribute__((always_inline)) void NAME(less)(int64_t rows, T *x,
 		for (int k = 0; k < K; k++) x[k * ldx + i] -= u[i] * rest[k]; \
 } while (0)
 
-static inline __attribute__((always_inline)) void NAME(reflect)(int64_t rows, int64_t cols, T *x, int64_t ldx, const T *w, const T *f, const T *u, T tau) {
+NPW_INLINE void NAME(reflect)(int64_t rows, int64_t cols, T *x, int64_t ldx, const T *w, const T *f, const T *u, T tau) {
 	int64_t j = 0;
 	for (; j + 4 <= cols; j += 4, x += 4 * ldx, f += 4) COLUMNS(4);
 	for (; j < cols; j++, x += ldx, f++) COLUMNS(1);
@@ -103,7 +103,7 @@ static inline __attribute__((always_inline)) void NAME(reflect)(int64_t rows, in
 
 // larfg: x becomes the vector, of which the first element is one; the result is what remains of it. Its norm is computed in double, in
 // which squares that are too small are of numbers that are nothing beside the matrix, which is scaled: they become zeros.
-static inline __attribute__((always_inline)) T NAME(house)(int64_t n, T *x, T *tau) {
+NPW_INLINE T NAME(house)(int64_t n, T *x, T *tau) {
 	double s = 0, lane[8] = {0};
 	int64_t i = 1;
 	for (; i + 8 <= n; i += 8)
@@ -112,7 +112,7 @@ static inline __attribute__((always_inline)) T NAME(house)(int64_t n, T *x, T *t
 	for (int k = 0; k < 8; k++) s += lane[k];
 	double alpha = x[0], beta = alpha;
 	x[0] = 1;
-	if (s <= NEGLIGIBLE) { // not where there are NaNs
+	if (s <= NPW_NEGLIGIBLE) { // not where there are NaNs
 		*tau = 0;
 		for (i = 1; i < n; i++) x[i] = 0;
 		return (T)alpha;
@@ -128,7 +128,7 @@ static inline __attribute__((always_inline)) T NAME(house)(int64_t n, T *x, T *t
 // from the left.
 //
 //	row → beta eᵀ;  [E; D] -= w (tau v)ᵀ, w = [E; D] v;  the first column of D → beta e;  [D E'] -= u tau uᵀ [D E']
-static inline __attribute__((always_inline)) void NAME(step)(int64_t b, int64_t n, T *h, int64_t s, int64_t k, T *u, T *tauu, T *v, T *tauv, T *w) {
+NPW_INLINE void NAME(step)(int64_t b, int64_t n, T *h, int64_t s, int64_t k, T *u, T *tauu, T *v, T *tauv, T *w) {
 	int64_t ld = 3 * b + 1, lda = ld - 1, lo = s + 1 + k * b;
 	int64_t len = n - lo < b ? n - lo : b, above = k ? b : 0, row = k ? lo - b : s;
 	T *diagonal = h + lo * ld + 2 * b; // element (lo, lo)

@@ -6,8 +6,8 @@ import (
 
 func init() {
 	register(
-		&Kernel{Name: "gesdd", Out: gesddOut("gesdd", true), Run: gesddRun, InPlace: -1},
-		&Kernel{Name: "svals", Out: gesddOut("svals", false), Run: gesddRun, InPlace: -1},
+		&Kernel{Name: "gesdd", Out: gesddOut("gesdd", true), Run: gesddRun("gesdd"), InPlace: -1},
+		&Kernel{Name: "svals", Out: gesddOut("svals", false), Run: gesddRun("svals"), InPlace: -1},
 	)
 }
 
@@ -31,25 +31,27 @@ func gesddOut(name string, vectors bool) func(*Args) ([]Spec, error) {
 	}
 }
 
-func gesddRun(a *Args, out []*tile.Tile, _ bool) error {
-	if out[0].DType == tile.Float32 {
-		return gesdd[float32](a.In[0], out)
+func gesddRun(name string) func(*Args, []*tile.Tile, bool) error {
+	return func(a *Args, out []*tile.Tile, _ bool) error {
+		if out[0].DType == tile.Float32 {
+			return gesdd[float32](name, a.In[0], out)
+		}
+		return gesdd[float64](name, a.In[0], out)
 	}
-	return gesdd[float64](a.In[0], out)
 }
 
 // A = U diag(s) Vᵀ, the singular values in descending order.
-func gesdd[T float](in *tile.Tile, out []*tile.Tile) error {
+func gesdd[T float](name string, in *tile.Tile, out []*tile.Tile) error {
 	m, n := int(in.Shape[0]), int(in.Shape[1])
 	if m == 0 || n == 0 {
 		return nil
 	}
-	x := append([]T(nil), tile.View[T](in)...)
-	for i, e := range x { // LAPACK may never end
-		if e-e != 0 {
-			return &Numerical{Kernel: "gesdd", Row: int64(i % m), Reason: "not finite, so that its SVD did not converge"}
-		}
+	if err := checkFinite(name, svdFailed, tile.View[T](in), m); err != nil {
+		return err
 	}
+	x, giveBack := borrow[T](m * n)
+	defer giveBack()
+	copy(x, tile.View[T](in))
 	converged := false
 	if len(out) == 1 {
 		converged = lapackGesdd(m, n, x, tile.View[T](out[0]), nil, nil)
@@ -57,7 +59,7 @@ func gesdd[T float](in *tile.Tile, out []*tile.Tile) error {
 		converged = lapackGesdd(m, n, x, tile.View[T](out[1]), tile.View[T](out[0]), tile.View[T](out[2]))
 	}
 	if !converged {
-		return &Numerical{Kernel: "gesdd", Row: 0, Reason: "one whose SVD did not converge"}
+		return &Numerical{Kernel: name, Reason: "one whose singular values are not found", Failed: svdFailed}
 	}
 	return nil
 }

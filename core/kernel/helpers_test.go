@@ -186,6 +186,15 @@ func wantKind(t *testing.T, err error, kind errs.Kind) {
 	}
 }
 
+// wantFailed checks that an error of arithmetic names the kernel, and says in NumPy's words what failed.
+func wantFailed(t *testing.T, err error, kernel, failed string) {
+	t.Helper()
+	var numerical *Numerical
+	if !errors.As(err, &numerical) || numerical.Kernel != kernel || numerical.Failed != failed {
+		t.Errorf("the error is %v, want %q of %s", err, failed, kernel)
+	}
+}
+
 // wantNumerical checks that an error is arithmetic's, and where.
 func wantNumerical(t *testing.T, err error, row int64, reason string) {
 	t.Helper()

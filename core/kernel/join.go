@@ -205,6 +205,23 @@ func (m *join[T]) arrange(values, origin, offset, sorted []T, descending bool) {
 	}
 }
 
+// outerRows finds the outer rows of what two parts become from the first row of [Q₁; Q₂], and the last.
+func (m *join[T]) outerRows(a *Args, of side, left, right, out part[T]) {
+	n1, n := len(left.value), len(m.source)
+	outer, rows := make([]T, 2*n), make([]T, 2*n)
+	for j := range n {
+		if j < n1 {
+			outer[2*j] = left.first[j]
+		} else {
+			outer[2*j+1] = right.last[j-n1]
+		}
+	}
+	m.times(a, of, 2, outer, span{0, n}, rows, span{0, n})
+	for j := range n {
+		out.first[j], out.last[j] = rows[2*j], rows[2*j+1]
+	}
+}
+
 // times adds to out, columns `to` of the product, what columns `from` of [Q₁; Q₂] give: q has some of their rows.
 func (m *join[T]) times(a *Args, of side, rows int, q []T, from span, out []T, to span) {
 	packed, which := m.pack(of, rows, q, from, out, to)

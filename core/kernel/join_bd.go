@@ -35,19 +35,7 @@ func (m *join[T]) findBidiagonal(a *Args, left, right, out part[T], alpha, beta 
 	m.correctBidiagonal(a, origin, offset, signs)
 	m.arrange(values, origin, offset, out.value, all)
 	m.lengthsBidiagonal(a)
-	outer := make([]T, 2*n) // the first row of [V₁; V₂], and the last
-	for j := range n {
-		if j < n1 {
-			outer[2*j] = left.first[j]
-		} else {
-			outer[2*j+1] = right.last[j-n1]
-		}
-	}
-	rows := make([]T, 2*n)
-	m.times(a, fromRight, 2, outer, span{0, n}, rows, span{0, n})
-	for j := range n {
-		out.first[j], out.last[j] = rows[2*j], rows[2*j+1]
-	}
+	m.outerRows(a, fromRight, left, right, out)
 }
 
 // deflateBidiagonal is LAPACK's lasd2, without U and V: it sets source, kind, cos, sin and poles, and z as weights. The first pole, zero,

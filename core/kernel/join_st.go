@@ -29,19 +29,7 @@ func (m *join[T]) find(a *Args, left, right, out part[T], rho T) {
 	m.correct(a, origin, offset)
 	m.arrange(values, origin, offset, out.value, false)
 	m.lengths(a)
-	outer := make([]T, 2*n) // the first row of [Q₁; Q₂], and the last
-	for j := range n {
-		if j < n1 {
-			outer[2*j] = left.first[j]
-		} else {
-			outer[2*j+1] = right.last[j-n1]
-		}
-	}
-	rows := make([]T, 2*n)
-	m.times(a, eigenvectors, 2, outer, span{0, n}, rows, span{0, n})
-	for j := range n {
-		out.first[j], out.last[j] = rows[2*j], rows[2*j+1]
-	}
+	m.outerRows(a, eigenvectors, left, right, out)
 }
 
 // deflate is LAPACK's laed2, without Q: it sets source, kind, cos, sin and poles, and z as weights. d and z are overwritten.

@@ -96,7 +96,9 @@ func lapackGesdd[T float](m, n int, a, s, u, vt []T) bool {
 	best := make([]T, 1)
 	mustAccept("gesdd", call(best, -1))
 	lwork := int(best[0]) + int(best[0])>>20 + 1 // a float32 may have been rounded down
-	info := call(make([]T, lwork), lwork)
+	work, giveBack := borrow[T](lwork)
+	defer giveBack()
+	info := call(work, lwork)
 	mustAccept("gesdd", info)
 	return info == 0
 }

@@ -81,10 +81,6 @@ static void slamrg(int n1, int n2, const float *a, int *index) {
 */
 import "C"
 
-import "unsafe"
-
-func int32s(x []int32) *C.int { return (*C.int)(unsafe.Pointer(unsafe.SliceData(x))) }
-
 // lapackLaed2 deflates, and packs what is left of Q: it sets rho, poles, w, packed, order and kinds, and is how many are left.
 func lapackLaed2[T float](m *merging[T], z []T, indices []int32) int {
 	var k C.int
@@ -92,11 +88,11 @@ func lapackLaed2[T float](m *merging[T], z []T, indices []int32) int {
 	work, kinds := make([]int32, 2*m.n), make([]int32, m.n)
 	rho := []T{m.rho}
 	if isDouble[T]() {
-		info = C.dlaed2(&k, n, n1, f64(m.d), f64(m.q), ldq, int32s(indices), f64(rho), f64(z), f64(m.poles), f64(m.w), f64(m.packed),
-			int32s(work), int32s(m.order), int32s(work[m.n:]), int32s(kinds))
+		info = C.dlaed2(&k, n, n1, f64(m.d), f64(m.q), ldq, ints(indices), f64(rho), f64(z), f64(m.poles), f64(m.w), f64(m.packed),
+			ints(work), ints(m.order), ints(work[m.n:]), ints(kinds))
 	} else {
-		info = C.slaed2(&k, n, n1, f32(m.d), f32(m.q), ldq, int32s(indices), f32(rho), f32(z), f32(m.poles), f32(m.w), f32(m.packed),
-			int32s(work), int32s(m.order), int32s(work[m.n:]), int32s(kinds))
+		info = C.slaed2(&k, n, n1, f32(m.d), f32(m.q), ldq, ints(indices), f32(rho), f32(z), f32(m.poles), f32(m.w), f32(m.packed),
+			ints(work), ints(m.order), ints(work[m.n:]), ints(kinds))
 	}
 	mustAccept("laed2", int(info))
 	m.rho = rho[0]
@@ -119,9 +115,9 @@ func lapackLaed4[T float](k, first, count int, poles, z, q []T, ldq int, rho T, 
 // lapackLamrg is the order of n1 numbers that ascend and n2 that descend, from 1.
 func lapackLamrg[T float](n1, n2 int, x []T, order []int32) {
 	if isDouble[T]() {
-		C.dlamrg(C.int(n1), C.int(n2), f64(x), int32s(order))
+		C.dlamrg(C.int(n1), C.int(n2), f64(x), ints(order))
 	} else {
-		C.slamrg(C.int(n1), C.int(n2), f32(x), int32s(order))
+		C.slamrg(C.int(n1), C.int(n2), f32(x), ints(order))
 	}
 }
 

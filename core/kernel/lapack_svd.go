@@ -106,18 +106,11 @@ import "C"
 import "unsafe"
 
 // B = U diag(s) VT for an upper bidiagonal B, by divide and conquer; d, its diagonal, becomes s, and e is overwritten. It says whether
-// it converged. A large one is done in pieces, unless it falls apart, which LAPACK knows how to use.
-func lapackBdsdc[T float](a *Args, n int, d, e, u, vt []T) bool {
-	if n > 2*conquerLeaf {
-		if norm, ok := scaleBidiagonal(n, d, e); ok {
-			done := conquer(a, n, d, e, u, vt)
-			for i := range d {
-				d[i] *= norm
-			}
-			return done
-		}
-	}
-	work, iwork, info := make([]T, 3*n*n+4*n), make([]C.int, 8*n), C.int(0)
+// it converged.
+func lapackBdsdc[T float](n int, d, e, u, vt []T) bool {
+	iwork, info := make([]C.int, 8*n), C.int(0)
+	work, giveBack := borrow[T](3*n*n + 4*n)
+	defer giveBack()
 	if isDouble[T]() {
 		info = C.dbdsdc(C.int(n), f64(d), f64(e), f64(u), f64(vt), f64(work), &iwork[0])
 	} else {
@@ -139,6 +132,7 @@ func lapackBdsqr[T float](n int, d, e []T) bool {
 	return info == 0
 }
 
+// ints is integers for LAPACK.
 func ints(x []int32) *C.int { return (*C.int)(unsafe.Pointer(unsafe.SliceData(x))) }
 
 // lapackLasd0 decomposes a bidiagonal matrix of n rows and n + extra columns: u and vt, identities, become its singular vectors, d the

@@ -9,7 +9,7 @@ import (
 
 // B = U diag(s) VT for an upper bidiagonal B; d, its diagonal, becomes s, and e is overwritten. It says whether it converged. gonum's is
 // row-major, and in float64: it is given the transposes of U and VT.
-func lapackBdsdc[T float](_ *Args, n int, d, e, u, vt []T) bool {
+func lapackBdsdc[T float](n int, d, e, u, vt []T) bool {
 	x, y := make([]float64, n*n), make([]float64, n*n)
 	for i := range n {
 		x[i*n+i], y[i*n+i] = 1, 1

@@ -388,6 +388,10 @@ func TestLUKernelsRefuse(t *testing.T) {
 		{"exchange", &Args{In: []*tile.Tile{f(2, 3), f(2, 3), f(2, 2)}, Axes: []AxisBlock{two, two}}, errs.Value},
 		{"relabel", &Args{In: []*tile.Tile{f(2, 2), p}, Axes: []AxisBlock{two}}, errs.Type},
 		{"take", &Args{In: []*tile.Tile{f(2, 2), f(2, 2)}, Axes: []AxisBlock{two, two}}, errs.Value},
+		{"take", &Args{In: []*tile.Tile{f(2, 2), p}, Axes: []AxisBlock{two, two}, Attrs: map[string]any{"axis": int64(2)}}, errs.Value},
+		{"take", &Args{In: []*tile.Tile{f(2, 2), p}, Axes: []AxisBlock{two, two}, Attrs: map[string]any{"axis": int64(-1)}}, errs.Value},
+		{"take", &Args{In: []*tile.Tile{f(2, 2), w.ints([]int64{2, 1}, 0, 1)}, Axes: []AxisBlock{two, two}}, errs.Value},
+		{"take", &Args{In: []*tile.Tile{f(2, 2), w.ints([]int64{2, 2, 1}, 0, 1, 0, 1)}, Axes: []AxisBlock{two, two}}, errs.Value},
 		{"detpart", &Args{In: []*tile.Tile{f(2, 2), p, f(2, 2)}, Axes: []AxisBlock{two}}, errs.Value},
 		{"detvalue", &Args{In: []*tile.Tile{f(2, 2)}}, errs.Value},
 		{"trinv", &Args{In: []*tile.Tile{f(2, 3)}}, errs.Value},
@@ -396,6 +400,16 @@ func TestLUKernelsRefuse(t *testing.T) {
 		k, _ := Lookup(c.kernel)
 		_, err := k.Out(c.a)
 		wantKind(t, err, c.kind)
+	}
+}
+
+// TestSeatRefuses: numbers of rows that elect cannot have made.
+func TestSeatRefuses(t *testing.T) {
+	for _, numbers := range [][]int64{{2, 5}, {5, 5}, {9, 9}} { // counted from 1: a row above the block, one twice in it, one twice below
+		w := newWorkbench(t)
+		a := &Args{In: []*tile.Tile{w.tile(tile.Float64, identity(2)), w.ints([]int64{2}, numbers...)}, Axes: []AxisBlock{{4, 2, 12}}}
+		_, err := w.results("seat", a)
+		wantKind(t, err, errs.Value)
 	}
 }
 

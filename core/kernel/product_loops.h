@@ -42,7 +42,7 @@ INLINE void NAME(tile)(int vecs, int64_t depth, T alpha, const T *a, const T *b,
 }
 
 // edge is tile for a C of fewer rows or columns.
-LANES static void NAME(edge)(int vecs, int64_t rows, int64_t cols, int64_t depth, T alpha, const T *a, const T *b, T beta, T *c,
+NPW_AVX512 static void NAME(edge)(int vecs, int64_t rows, int64_t cols, int64_t depth, T alpha, const T *a, const T *b, T beta, T *c,
 	int64_t ldc) {
 	T whole[COLS * VECS * WIDTH] __attribute__((aligned(64)));
 	switch (vecs) {
@@ -59,7 +59,7 @@ LANES static void NAME(edge)(int vecs, int64_t rows, int64_t cols, int64_t depth
 }
 
 // block is C = alpha A B + beta C for parts of A and B in order.
-LANES static void NAME(block)(int64_t m, int64_t n, int64_t depth, T alpha, const T *a, const T *b, T beta, T *c, int64_t ldc) {
+NPW_AVX512 static void NAME(block)(int64_t m, int64_t n, int64_t depth, T alpha, const T *a, const T *b, T beta, T *c, int64_t ldc) {
 	for (int64_t j = 0; j < n; j += COLS) {
 		const T *at = a;
 		int64_t cols = least(COLS, n - j);
@@ -119,12 +119,12 @@ INLINE void NAME(columns)(int64_t n, int64_t high, int64_t depth, const T *x, in
 }
 
 // order puts part of A, or of B, in order, whose rows (of Bᵀ) may be columns in memory.
-LANES static void NAME(order_a)(int trans, int64_t m, int64_t depth, const T *x, int64_t ld, T *to) {
+NPW_AVX512 static void NAME(order_a)(int trans, int64_t m, int64_t depth, const T *x, int64_t ld, T *to) {
 	if (trans) NAME(columns)(m, VECS * WIDTH, depth, x, ld, to);
 	else NAME(rows)(m, VECS * WIDTH, depth, x, ld, to);
 }
 
-LANES static void NAME(order_b)(int trans, int64_t n, int64_t depth, const T *x, int64_t ld, T *to) {
+NPW_AVX512 static void NAME(order_b)(int trans, int64_t n, int64_t depth, const T *x, int64_t ld, T *to) {
 	if (trans) NAME(rows)(n, COLS, depth, x, ld, to);
 	else NAME(columns)(n, COLS, depth, x, ld, to);
 }

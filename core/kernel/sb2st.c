@@ -3,6 +3,7 @@
 // The chase of a band of 64 diagonals below the main one to a tridiagonal matrix: what sb2st.go plans.
 
 #include "clones.h"
+#include "house.h"
 #include "sb2st.h"
 
 #include <math.h>

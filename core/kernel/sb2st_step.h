@@ -39,7 +39,7 @@ NPW_INLINE T NAME(reflect)(VEC x[COUNT], T *beta) {
 		for (int l = 0; l < LANES; l++)
 			if (i + l > 0)
 				sum += (double)x[i][l] * (double)x[i][l];
-	if (!(sum > 1e-280)) {
+	if (sum <= NPW_NEGLIGIBLE) { // not where there are NaNs
 		for (int i = 0; i < COUNT; i++)
 			x[i] = NAME(all)(0);
 		x[0][0] = 1;

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"numpywren/core/errs"
@@ -64,6 +65,22 @@ func TestSb2st(t *testing.T) {
 			within(t, label+": A - Q T Qᵀ", d, combine(1, a, -1, multiply(z, multiply(unbanded(result), z.transposed()))).norm(), 30*float64(at.n))
 			within(t, label+": I - Qᵀ Q", d, combine(1, identity(at.n), -1, multiply(z.transposed(), z)).norm(), 30*float64(at.n))
 			within(t, label+": without vectors", d, combine(1, result, -1, read(values)).norm(), 30*float64(at.n))
+		}
+	}
+}
+
+// TestSb2stKeepsNaN: what is not a number is not taken for zeros.
+func TestSb2stKeepsNaN(t *testing.T) {
+	for _, d := range bothFloats {
+		w := newWorkbench(t)
+		x := newDense(bandRows, 130)
+		x.set(10, 0, math.NaN())
+		found := false
+		for _, e := range read(w.run("sb2td", &Args{In: []*tile.Tile{w.tile(d, x)}})).x {
+			found = found || math.IsNaN(e)
+		}
+		if !found {
+			t.Errorf("%v: a NaN is lost", d)
 		}
 	}
 }

@@ -3,7 +3,7 @@ package kernel
 // Some kernels cut their work into pieces that others may compute: a worker without a task helps with those of another's, so
 // that few, large tiles keep all workers busy on the critical path of a factorisation. Shapes alone decide where the cuts are,
 // never who is there to help, so that the bits are the same with one worker or many. Products of our own are the exception, whose
-// columns have the same bits wherever they are cut: see columnCuts.
+// columns have the same bits in any pieces: see columnCuts.
 
 const (
 	pieceSide   = 1024 // of a piece of a product: smaller ones copy their operands more often for BLAS

@@ -34,21 +34,25 @@ func stcutOut(a *Args) ([]Spec, error) {
 
 func stcutRun(a *Args, out []*tile.Tile, _ bool) error {
 	if out[0].DType == tile.Float32 {
-		stcut[float32](a, out)
-	} else {
-		stcut[float64](a, out)
+		return stcut[float32](a, out)
 	}
-	return nil
+	return stcut[float64](a, out)
 }
 
-func stcut[T float](a *Args, out []*tile.Tile) {
+func stcut[T float](a *Args, out []*tile.Tile) error {
 	n, block := int(a.In[0].Shape[1]), int(max(a.Axes[0].Extent, 1))
 	if n == 0 {
 		tile.View[T](out[1])[0] = 0
-		return
+		return nil
 	}
 	d, e := diagonals[T](a.In[0])
 	e[n-1] = 0
+	if err := checkFinite("stcut", eighFailed, d, n); err != nil {
+		return err
+	}
+	if err := checkFinite("stcut", eighFailed, e, n); err != nil {
+		return err
+	}
 	exponent := largestExponent(d, e)
 	scalePower(d, -exponent)
 	scalePower(e, -exponent)
@@ -61,6 +65,7 @@ func stcut[T float](a *Args, out []*tile.Tile) {
 	copy(x, d)
 	copy(x[n:], e)
 	tile.View[T](out[1])[0] = T(exponent)
+	return nil
 }
 
 // largestExponent is that of the power of two above the largest magnitude.
@@ -120,7 +125,7 @@ func stleaf[T float](a *Args, out []*tile.Tile) error {
 	k, q := tile.View[T](a.In[0]), tile.View[T](out[1])
 	d, e := append([]T(nil), k[lo:lo+size]...), append([]T(nil), k[n+lo:n+lo+size]...)
 	if !divideAndConquer(a, size, d, e, q) {
-		return &Numerical{Kernel: "stleaf", Row: int64(lo), Reason: "one whose eigenvalues are not found", Failed: notConverged}
+		return &Numerical{Kernel: "stleaf", Row: int64(lo), Reason: "one whose eigenvalues are not found", Failed: eighFailed}
 	}
 	p := newPart[T](out[0], span{lo, lo + size})
 	copy(p.value, d)

@@ -29,6 +29,11 @@ func lastPanel(a *Args, n int) panelOf {
 	return panelOf{int(p.Start), int(p.Extent), row, max(0, min(int(p.Extent), n-row))}
 }
 
+// isPanel says whether a block of an axis is a panel of a matrix of n rows: T has no room for the triangle of a wider one.
+func isPanel(p AxisBlock, n int64) bool {
+	return p.Len == n && p.Extent <= bandSide && p.Start%bandSide == 0
+}
+
 // checkPanel wants a block column of a symmetric matrix first, its axis, and that of a panel.
 func checkPanel(name string, a *Args, tiles int) error {
 	if err := checkMatrices(name, a, tiles, tiles); err != nil {
@@ -38,7 +43,7 @@ func checkPanel(name string, a *Args, tiles int) error {
 		return err
 	}
 	s := a.In[0].Shape
-	if len(a.Axes) != 2 || a.Axes[0].Extent != s[1] || a.Axes[0].Len != s[0] || a.Axes[1].Len != s[0] || a.Axes[1].Extent > bandSide || a.Axes[1].Start%bandSide != 0 {
+	if len(a.Axes) != 2 || a.Axes[0].Extent != s[1] || a.Axes[0].Len != s[0] || !isPanel(a.Axes[1], s[0]) {
 		return errs.New(errs.Value, "%s of a tile of the shape %v wants its block of columns, and a block of %d columns", name, s, bandSide)
 	}
 	for _, t := range a.In[1:] {
@@ -105,7 +110,10 @@ func sy2sb[T float](a *Args, out []*tile.Tile) {
 
 // sybmulOut: sybmul(A, V, c[j], p[t]) is what block column j, and what is beside it, adds to Y = A V.
 func sybmulOut(a *Args) ([]Spec, error) {
-	return []Spec{{a.In[0].DType, []int64{a.In[0].Shape[0], a.Axes[1].Extent}}}, checkPanel("sybmul", a, 2)
+	if err := checkPanel("sybmul", a, 2); err != nil {
+		return nil, err
+	}
+	return []Spec{{a.In[0].DType, []int64{a.In[0].Shape[0], a.Axes[1].Extent}}}, nil
 }
 
 func sybmulRun(a *Args, out []*tile.Tile, _ bool) error {
@@ -172,7 +180,8 @@ func sybwOut(a *Args) ([]Spec, error) {
 		return nil, err
 	}
 	y, v, t := a.In[0], a.In[1], a.In[2]
-	if len(a.Axes) != 1 || a.Axes[0].Len != y.Shape[0] || a.Axes[0].Extent != y.Shape[1] || v.Shape[0] != y.Shape[0] || v.Shape[1] != y.Shape[1] || t.Shape[0] != bandSide || t.Shape[1] != y.Shape[1] {
+	if len(a.Axes) != 1 || !isPanel(a.Axes[0], y.Shape[0]) || a.Axes[0].Extent != y.Shape[1] || v.Shape[0] != y.Shape[0] || v.Shape[1] != y.Shape[1] ||
+		t.Shape[0] != bandSide || t.Shape[1] != y.Shape[1] {
 		return nil, errs.New(errs.Value, "sybw of tiles of the shapes %v, %v and %v: they do not belong to one panel", y.Shape, v.Shape, t.Shape)
 	}
 	return []Spec{{y.DType, []int64{y.Shape[0], 2 * y.Shape[1]}}}, checkFloat("sybw", y)

@@ -9,15 +9,28 @@ import (
 
 func init() {
 	register(
-		&Kernel{Name: "syevd", Out: valuesOut("syevd", true), Run: syevdRun, InPlace: -1},
-		&Kernel{Name: "syevn", Out: valuesOut("syevn", false), Run: syevdRun, InPlace: -1},
-		&Kernel{Name: "stedc", Out: tridiagonalOut("stedc", true), Run: stedcRun, InPlace: -1},
-		&Kernel{Name: "sterf", Out: tridiagonalOut("sterf", false), Run: stedcRun, InPlace: -1},
+		&Kernel{Name: "syevd", Out: valuesOut("syevd", true), Run: syevdRun("syevd"), InPlace: -1},
+		&Kernel{Name: "syevn", Out: valuesOut("syevn", false), Run: syevdRun("syevn"), InPlace: -1},
+		&Kernel{Name: "stedc", Out: tridiagonalOut("stedc", true), Run: stedcRun("stedc"), InPlace: -1},
+		&Kernel{Name: "sterf", Out: tridiagonalOut("sterf", false), Run: stedcRun("sterf"), InPlace: -1},
 	)
 }
 
-// notConverged is NumPy's text.
-const notConverged = "Eigenvalues did not converge"
+// NumPy's words.
+const (
+	eighFailed = "Eigenvalues did not converge"
+	svdFailed  = "SVD did not converge"
+)
+
+// checkFinite wants numbers, of which column by column there are so many rows: LAPACK may never end with others.
+func checkFinite[T float](name, failed string, x []T, rows int) error {
+	for i, e := range x {
+		if e-e != 0 {
+			return &Numerical{Kernel: name, Row: int64(i % rows), Reason: "not finite", Failed: failed}
+		}
+	}
+	return nil
+}
 
 // valuesOut: syevd(A) is the eigenvalues, ascending, as a column, and the vectors of a symmetric tile, of which the lower triangle is
 // read; syevn(A) the values alone.
@@ -43,32 +56,36 @@ func spectrum(t *tile.Tile, n int64, vectors bool) []Spec {
 	return specs
 }
 
-func syevdRun(a *Args, out []*tile.Tile, _ bool) error {
-	if out[0].DType == tile.Float32 {
-		return syevd[float32](a.In[0], out)
+func syevdRun(name string) func(*Args, []*tile.Tile, bool) error {
+	return func(a *Args, out []*tile.Tile, _ bool) error {
+		if out[0].DType == tile.Float32 {
+			return syevd[float32](name, a.In[0], out)
+		}
+		return syevd[float64](name, a.In[0], out)
 	}
-	return syevd[float64](a.In[0], out)
 }
 
 // A = Z diag(w) Zᵀ
-func syevd[T float](in *tile.Tile, out []*tile.Tile) error {
+func syevd[T float](name string, in *tile.Tile, out []*tile.Tile) error {
 	n := int(in.Shape[0])
 	if n == 0 {
 		return nil
 	}
 	x := tile.View[T](in)
 	if row := notFinite(x, n, n, 0); row >= 0 { // LAPACK may never end
-		return &Numerical{Kernel: "syevd", Row: int64(row), Reason: "not finite", Failed: notConverged}
+		return &Numerical{Kernel: name, Row: int64(row), Reason: "not finite", Failed: eighFailed}
 	}
 	var z []T
 	if len(out) > 1 {
 		z = tile.View[T](out[1])
 	} else {
-		z = make([]T, n*n)
+		var giveBack func()
+		z, giveBack = borrow[T](n * n)
+		defer giveBack()
 	}
 	copy(z, x)
 	if !lapackSyevd(len(out) > 1, n, z, n, tile.View[T](out[0])) {
-		return &Numerical{Kernel: "syevd", Reason: "one whose eigenvalues are not found", Failed: notConverged}
+		return &Numerical{Kernel: name, Reason: "one whose eigenvalues are not found", Failed: eighFailed}
 	}
 	return nil
 }
@@ -97,19 +114,27 @@ func tridiagonalOut(name string, vectors bool) func(*Args) ([]Spec, error) {
 	}
 }
 
-func stedcRun(a *Args, out []*tile.Tile, _ bool) error {
-	if out[0].DType == tile.Float32 {
-		return stedc[float32](a, out)
+func stedcRun(name string) func(*Args, []*tile.Tile, bool) error {
+	return func(a *Args, out []*tile.Tile, _ bool) error {
+		if out[0].DType == tile.Float32 {
+			return stedc[float32](name, a, out)
+		}
+		return stedc[float64](name, a, out)
 	}
-	return stedc[float64](a, out)
 }
 
-func stedc[T float](a *Args, out []*tile.Tile) error {
+func stedc[T float](name string, a *Args, out []*tile.Tile) error {
 	n := int(a.In[0].Shape[1])
 	if n == 0 {
 		return nil
 	}
 	d, e := diagonals[T](a.In[0])
+	if err := checkFinite(name, eighFailed, d, n); err != nil {
+		return err
+	}
+	if err := checkFinite(name, eighFailed, e[:n-1], n); err != nil {
+		return err
+	}
 	converged := false
 	if len(out) > 1 {
 		converged = divideAndConquer(a, n, d, e, tile.View[T](out[1]))
@@ -117,7 +142,7 @@ func stedc[T float](a *Args, out []*tile.Tile) error {
 		converged = lapackSterf(n, d, e)
 	}
 	if !converged {
-		return &Numerical{Kernel: "stedc", Reason: "one whose eigenvalues are not found", Failed: notConverged}
+		return &Numerical{Kernel: name, Reason: "one whose eigenvalues are not found", Failed: eighFailed}
 	}
 	copy(tile.View[T](out[0]), d)
 	return nil
@@ -184,7 +209,7 @@ func symax[T float](a *Args, out *tile.Tile) error {
 	})
 	for j, row := range bad {
 		if row >= 0 {
-			return &Numerical{Kernel: "symax", Row: int64(row), Reason: "not finite", Failed: notConverged}
+			return &Numerical{Kernel: "symax", Row: int64(row), Reason: "not finite", Failed: eighFailed}
 		}
 		most[0] = max(most[0], most[j])
 	}

@@ -135,10 +135,19 @@ func TestNotFinite(t *testing.T) {
 			args.In = []*tile.Tile{w.tile(tile.Float64, a)}
 			_, err := w.try(name, args)
 			wantNumerical(t, err, 7, "not finite")
+			wantFailed(t, err, name, "Eigenvalues did not converge")
 			if name == "symax" {
 				a.set(3, 7, bad) // on the other side of the diagonal it does not matter
 			}
 		}
+	}
+	band := newDense(bandRows, 9)
+	band.set(1, 5, math.NaN())
+	for name, args := range map[string]*Args{"stedc": {}, "sterf": {}, "stcut": {Axes: []AxisBlock{{0, 9, 9}}}} {
+		args.In = []*tile.Tile{w.tile(tile.Float64, band)}
+		_, err := w.results(name, args)
+		wantNumerical(t, err, 5, "not finite")
+		wantFailed(t, err, name, "Eigenvalues did not converge")
 	}
 	_, err := w.try("syevd", &Args{In: []*tile.Tile{w.tile(tile.Float64, newDense(3, 4))}})
 	wantKind(t, err, errs.Value)

@@ -42,8 +42,8 @@ INLINE void NAME(eliminate)(int vecs, int64_t before, const T *u, int divide, co
 	}
 }
 
-// rows finds so many vectors of rows of X.
-LANES static void NAME(solve)(int vecs, int64_t blocks, const T *u, int divide, T *x) {
+// solve finds so many vectors of rows of X.
+NPW_AVX512 static void NAME(solve)(int vecs, int64_t blocks, const T *u, int divide, T *x) {
 	for (int64_t k = 0; k < blocks; k++) {
 		T *at = x + k * COLS * vecs * WIDTH;
 		switch (vecs) {
@@ -83,7 +83,7 @@ static int NAME(triangle)(int flip, int turned, int unit, int64_t side, const T 
 
 // bring puts so many rows of B in order, in so many vectors, and the columns from the last to the first if turned; what is left of
 // the vectors is zeros. Columns in memory stand for rows if left.
-LANES static void NAME(bring)(int left, int turned, int64_t side, int64_t rows, int vecs, const T *b, int64_t ldb, T *x) {
+NPW_AVX512 static void NAME(bring)(int left, int turned, int64_t side, int64_t rows, int vecs, const T *b, int64_t ldb, T *x) {
 	const int64_t high = vecs * WIDTH, step = turned ? -high : high;
 	T *to = turned ? x + (side - 1) * high : x;
 	if (!left) {
@@ -108,7 +108,7 @@ LANES static void NAME(bring)(int left, int turned, int64_t side, int64_t rows, 
 }
 
 // back is bring the other way.
-LANES static void NAME(back)(int left, int turned, int64_t side, int64_t rows, int vecs, const T *x, T *b, int64_t ldb) {
+NPW_AVX512 static void NAME(back)(int left, int turned, int64_t side, int64_t rows, int vecs, const T *x, T *b, int64_t ldb) {
 	const int64_t high = vecs * WIDTH, step = turned ? -high : high;
 	const T *from = turned ? x + (side - 1) * high : x;
 	if (!left) {

@@ -6,8 +6,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
-#define LANES __attribute__((target("avx512f,fma")))
-#define INLINE static inline __attribute__((always_inline)) LANES
+#define NPW_AVX512 __attribute__((target("avx512f,fma")))
+#define INLINE static inline __attribute__((always_inline)) NPW_AVX512
 
 // Four vectors of four elements each, transposed.
 INLINE void turn_f64(const double *from, int64_t ld, double *to, int64_t step) {

@@ -14,7 +14,8 @@ import (
 // ownReflections is the fewest columns, of V and of what is multiplied, for which V is put in order.
 const ownReflections = 48
 
-// inOrderSide is the most columns of a piece of a block that is to be factored: 64 of 128 are strips without a narrow one.
+// inOrderSide is the most columns of a piece of a block that is to be factored, before newCuts rounds them up to 64 or 128: of 128 columns
+// there are two pieces, whose strips are without a narrow one.
 const inOrderSide = 96
 
 func (q *inOrder[T]) c() C.npw_wy {

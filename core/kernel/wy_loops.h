@@ -43,19 +43,19 @@ INLINE void NAME(squares)(int turned, int keep, int minus, int vecs, int64_t dee
 }
 
 // times is squares for a strip of any width; turned and less are for squares that are turned, and follow each other.
-LANES static void NAME(times)(int64_t wide, int keep, int64_t deep, const T *a, const T *b, int64_t step, T *c) {
+NPW_AVX512 static void NAME(times)(int64_t wide, int keep, int64_t deep, const T *a, const T *b, int64_t step, T *c) {
 	if (wide == 3 * WIDTH) NAME(squares)(0, keep, 0, 3, deep, a, b, step, c);
 	else if (wide == 2 * WIDTH) NAME(squares)(0, keep, 0, 2, deep, a, b, step, c);
 	else NAME(squares)(0, keep, 0, 1, deep, a, b, step, c);
 }
 
-LANES static void NAME(turned)(int64_t wide, int64_t deep, const T *a, const T *b, T *c) {
+NPW_AVX512 static void NAME(turned)(int64_t wide, int64_t deep, const T *a, const T *b, T *c) {
 	if (wide == 3 * WIDTH) NAME(squares)(1, 0, 0, 3, deep, a, b, UNIT, c);
 	else if (wide == 2 * WIDTH) NAME(squares)(1, 0, 0, 2, deep, a, b, UNIT, c);
 	else NAME(squares)(1, 0, 0, 1, deep, a, b, UNIT, c);
 }
 
-LANES static void NAME(less)(int64_t wide, int64_t deep, const T *a, const T *b, T *c) {
+NPW_AVX512 static void NAME(less)(int64_t wide, int64_t deep, const T *a, const T *b, T *c) {
 	if (wide == 3 * WIDTH) NAME(squares)(1, 1, 1, 3, deep, a, b, UNIT, c);
 	else if (wide == 2 * WIDTH) NAME(squares)(1, 1, 1, 2, deep, a, b, UNIT, c);
 	else NAME(squares)(1, 1, 1, 1, deep, a, b, UNIT, c);
@@ -69,7 +69,7 @@ INLINE void NAME(flip)(const T *from, int64_t ld, T *to, int64_t step) {
 }
 
 // strips puts m×p elements of a matrix in order.
-LANES static void NAME(strips)(int64_t m, int64_t p, const T *x, int64_t ld, T *to) {
+NPW_AVX512 static void NAME(strips)(int64_t m, int64_t p, const T *x, int64_t ld, T *to) {
 	const int64_t high = eights(m) * SQUARE, all = (p + WIDTH - 1) / WIDTH * WIDTH;
 	for (int64_t j = 0; j < all; j += SQUARE) {
 		const int64_t strip = j / STRIP * STRIP, wide = least(STRIP, all - strip);
@@ -113,9 +113,9 @@ INLINE void NAME(unstrip)(int64_t m, int64_t p, T alpha, const T *from, T beta, 
 	}
 }
 
-LANES static void NAME(fetch)(int64_t m, int64_t p, const T *from, T *x, int64_t ld) { NAME(unstrip)(m, p, 1, from, 0, x, ld); }
+NPW_AVX512 static void NAME(fetch)(int64_t m, int64_t p, const T *from, T *x, int64_t ld) { NAME(unstrip)(m, p, 1, from, 0, x, ld); }
 
-LANES static void NAME(subtract)(int64_t m, int64_t p, const T *from, T *x, int64_t ld) { NAME(unstrip)(m, p, -1, from, 1, x, ld); }
+NPW_AVX512 static void NAME(subtract)(int64_t m, int64_t p, const T *from, T *x, int64_t ld) { NAME(unstrip)(m, p, -1, from, 1, x, ld); }
 
 // element is (i, c) of a block of V.
 INLINE T NAME(element)(const npw_wy *q, const extent *e, int64_t i, int64_t c, const T *v, int64_t ldv) {
@@ -125,7 +125,7 @@ INLINE T NAME(element)(const npw_wy *q, const extent *e, int64_t i, int64_t c, c
 	return v[c * ldv + i];
 }
 
-LANES void NAME(npw_wy_pack)(const npw_wy *q, int64_t first, int64_t place, const T *v, int64_t ldv, const T *t, int64_t ldt,
+NPW_AVX512 void NAME(npw_wy_pack)(const npw_wy *q, int64_t first, int64_t place, const T *v, int64_t ldv, const T *t, int64_t ldt,
 	void *packed) {
 	const extent e = block_extent(q, first + place);
 	T *to = (T *)packed + place * slot(q);
@@ -154,7 +154,7 @@ LANES void NAME(npw_wy_pack)(const npw_wy *q, int64_t first, int64_t place, cons
 }
 
 // reflect applies a block: d and the two w are strips of p columns, d from the block's first row on.
-LANES static void NAME(reflect)(const npw_wy *q, const extent *e, int trans, int fresh, const T *v, int64_t p, T *c, int64_t ldc, T *d,
+NPW_AVX512 static void NAME(reflect)(const npw_wy *q, const extent *e, int trans, int fresh, const T *v, int64_t p, T *c, int64_t ldc, T *d,
 	int64_t high, T *w, T *x) {
 	const int64_t all = (p + WIDTH - 1) / WIDTH * WIDTH, k = e->wide * SQUARE, top = e->top / SQUARE;
 	const T *t = v + e->deep * e->stride * UNIT;

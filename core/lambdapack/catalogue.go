@@ -18,11 +18,11 @@ var lapackKernels = []Signature{
 		{"zeros", int64(0), nil},
 	}},
 	{Name: "syrk", Shapes: "(m,n),(m,k),(n,k)->(m,n)", InPlace: 0, flops: syrkFlops},
-	{Name: "gemm", Params: "t t t?", Shapes: "(m,k),(k,n),(m,n)?->(m,n)", InPlace: 2, Turns: true, Attrs: []AttrSpec{{"alpha", 1.0, nil}, {"beta", 1.0, nil}},
+	{Name: "gemm", Params: "t t t?", Shapes: "(m,k),(k,n),(m,n)?->(m,n)", InPlace: 2, Turns: true, Adds: true, Attrs: []AttrSpec{{"alpha", 1.0, nil}, {"beta", 1.0, nil}},
 		flops: func(_ *Call, in, out [][]int64) float64 {
 			return 2 * float64(out[0][0]) * float64(out[0][1]) * innerSide(in, out)
 		}},
-	{Name: "gram", Shapes: "(n,k)->(n,n)", InPlace: -1, Turns: true, flops: func(_ *Call, in, out [][]int64) float64 {
+	{Name: "gram", Shapes: "(n,k)->(n,n)", InPlace: -1, Turns: true, Adds: true, flops: func(_ *Call, in, out [][]int64) float64 {
 		return float64(out[0][0]) * float64(out[0][1]) * innerSide(in, out)
 	}},
 	{Name: "mirror", Shapes: "(n,n)->(n,n)", InPlace: 0, flops: noFlops},

@@ -5,11 +5,11 @@ var divideKernels = []Signature{
 	{Name: "stcut", Params: "t a", outs: 2, InPlace: -1, shape: stcutShape},
 	{Name: "stleaf", Params: "t a", outs: 2, InPlace: -1, works: 1, shape: stleafShape, flops: stleafFlops},
 	{Name: "stjoin", Params: "t t t", outs: 2, InPlace: -1, works: 1, shape: stjoinShape, flops: stjoinFlops},
-	{Name: "stmul", Params: "t t a a", InPlace: -1, copies: true, shape: stmulShape, flops: stmulFlops},
+	{Name: "stmul", Params: "t t a a", InPlace: -1, Adds: true, copies: true, shape: stmulShape, flops: stmulFlops},
 	{Name: "bdcut", Params: "t", outs: 2, InPlace: -1, shape: bdcutShape},
-	{Name: "bdleaf", Params: "t a", outs: 3, InPlace: -1, works: 2, shape: bdleafShape, flops: bdleafFlops},
+	{Name: "bdleaf", Params: "t a", outs: 3, InPlace: -1, works: 3, shape: bdleafShape, flops: bdleafFlops},
 	{Name: "bdjoin", Params: "t t t", outs: 2, InPlace: -1, works: 1, shape: bdjoinShape, flops: stjoinFlops},
-	{Name: "bdmul", Params: "t t a a", InPlace: -1, copies: true, shape: stmulShape, flops: stmulFlops, Attrs: []AttrSpec{
+	{Name: "bdmul", Params: "t t a a", InPlace: -1, Adds: true, copies: true, shape: stmulShape, flops: stmulFlops, Attrs: []AttrSpec{
 		{"side", "L", []string{"L", "R"}}}},
 	{Name: "stvalues", Params: "t t", InPlace: -1, shape: stvaluesShape},
 }

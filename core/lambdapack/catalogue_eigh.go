@@ -21,7 +21,7 @@ var eighKernels = []Signature{
 	{Name: "symax", Params: "t a", InPlace: -1, shape: numbersShape(1, 1)},
 	{Name: "syunit", Shapes: "(1,1)->(1,1)", InPlace: -1},
 	{Name: "syscale", Shapes: "(m,n),(1,1)->(m,n)", InPlace: 0},
-	{Name: "ormsb", Params: "t t t a", InPlace: 2, shape: ormsbShape, flopsAt: ormsbFlops, Attrs: []AttrSpec{
+	{Name: "ormsb", Params: "t t t a", InPlace: 2, strips: true, shape: ormsbShape, flopsAt: ormsbFlops, Attrs: []AttrSpec{
 		{"side", int64(64), nil}, {"shift", int64(1), nil}, {"trans", "N", []string{"N", "T"}}}},
 }
 

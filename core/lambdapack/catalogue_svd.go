@@ -1,10 +1,12 @@
 package lambdapack
 
-// The kernels of the singular value decomposition: to a band, to two diagonals, and back.
+// The kernels of the singular value decomposition: of one tile; to a band, to two diagonals, and back.
 var svdKernels = []Signature{
+	{Name: "gesdd", Params: "t", outs: 3, InPlace: -1, copies: true, works: 4, shape: gesddShape, flops: gesddFlops},
+	{Name: "svals", Params: "t", InPlace: -1, copies: true, shape: svalsShape, flops: svalsFlops},
 	{Name: "gbqr", Params: "t a", outs: 3, InPlace: 0, shape: gbqrShape, flopsAt: gbqrFlops},
 	{Name: "gblq", Params: "t t a a", outs: 4, InPlace: -1, shape: gblqShape, flopsAt: gblqFlops},
-	{Name: "gbmul", Params: "t t a a a", InPlace: -1, shape: gbmulShape, flopsAt: gbmulFlops, Attrs: []AttrSpec{transAttr}},
+	{Name: "gbmul", Params: "t t a a a", InPlace: -1, Adds: true, shape: gbmulShape, flopsAt: gbmulFlops, Attrs: []AttrSpec{transAttr}},
 	{Name: "gbrow", Params: "t t t t a a a", outs: 2, InPlace: 0, shape: gbrowShape, flopsAt: gbrowFlops},
 	{Name: "gbcol", Params: "t t t t a", InPlace: 0, shape: gbcolShape, flopsAt: gbcolFlops},
 	{Name: "gbupdate", Params: "t t t t t a a a", InPlace: 0, shape: gbupdateShape, flopsAt: gbupdateFlops},
@@ -40,6 +42,22 @@ func blockRange(c *Call, n int, x []int64) (start, end int64) {
 		n--
 	}
 	return 0, 0
+}
+
+// gesddShape is U, the singular values and Vᵀ; the operand is the one tile of its matrix.
+func gesddShape(s *shaper, c *Call, in [][]extent) [][]extent {
+	values := svalsShape(s, c, in)[0]
+	return [][]extent{{in[0][0], values[0]}, values, {values[0], in[0][1]}}
+}
+
+func svalsShape(s *shaper, c *Call, in [][]extent) [][]extent {
+	s.rank(c, 0, in[0], 2)
+	for _, e := range in[0] {
+		if e.blocked && e.axis.Blocks() > 1 {
+			s.fail(c, "%s wants a matrix of one tile", c.Sig.Name)
+		}
+	}
+	return [][]extent{{fixed(min(in[0][0].full(), in[0][1].full())), fixed(1)}}
 }
 
 // gbqrShape is V, T and R.
@@ -144,7 +162,19 @@ func bdsdcShape(s *shaper, c *Call, in [][]extent) [][]extent {
 
 func bdvalsShape(s *shaper, c *Call, in [][]extent) [][]extent { return bdsdcShape(s, c, in)[1:2] }
 
-// Flops are of the part that is left of a tile.
+// gesddFlops is an estimate: how often the values are improved is not known before.
+func gesddFlops(c *Call, in, out [][]int64) float64 {
+	k := float64(min(in[0][0], in[0][1]))
+	return svalsFlops(c, in, out) + 8*k*k*k + 2*k*k*float64(in[0][0]+in[0][1])
+}
+
+// svalsFlops is that of bringing the tile to two diagonals.
+func svalsFlops(_ *Call, in, _ [][]int64) float64 {
+	m, n := float64(max(in[0][0], in[0][1])), float64(min(in[0][0], in[0][1]))
+	return 4*m*n*n - 4*n*n*n/3
+}
+
+// Flops of gb* are of the part that is left of a tile.
 
 func gbqrFlops(c *Call, in [][]int64, x []int64) float64 {
 	start, _ := blockRange(c, 0, x)

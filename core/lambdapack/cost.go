@@ -150,7 +150,7 @@ func (s *estimate) comp(c *Comp, x []int64) (steps int64, flops float64, shape [
 // accumulates says whether a sum of such tiles adds each as it is computed.
 func accumulates(body Expr) bool {
 	c, ok := body.(*Call)
-	return ok && (c.Sig.Name == "gemm" && len(c.Args) == 2 || c.Sig.Name == "gram" || c.Sig.Name == "gbmul" || c.Sig.Name == "stmul" || c.Sig.Name == "bdmul")
+	return ok && c.Sig.Adds && (c.Sig.Name != "gemm" || len(c.Args) == 2)
 }
 
 func (s *estimate) shaper(mode shapeMode, x []int64) *shaper {
@@ -288,6 +288,9 @@ func (h *holding) within(e Expr, inner bool) (value, peak int64) {
 		}
 		if e.Sig.copies {
 			return value, max(peak, 2*operands+h.direct(e)+value+h.begun)
+		}
+		if e.Sig.strips {
+			operands += value
 		}
 		return value, max(peak, operands+value-reused+h.begun)
 	}

@@ -267,7 +267,7 @@ func tileNames(p *Plan, tiles func(yield func(Tile) bool)) []string {
 	var out []string
 	for x := range tiles {
 		m := &p.Matrices[x.Matrix]
-		out = append(out, m.Name+"["+joinInts(x.I[:m.NumIndex()], ", ")+"]")
+		out = append(out, m.Name+"["+joinInts(x.I[:len(m.Low)], ", ")+"]")
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package lambdapack
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -118,18 +119,6 @@ func (m *Matrix) Place(idx [MaxIndex]int64) (out [MaxIndex]int64) {
 	return out
 }
 
-// NumIndex is the number of indices of the matrix's tiles.
-func (m *Matrix) NumIndex() int { return len(m.Low) }
-
-// Linear numbers the tiles of the box Low..High, the last index fastest.
-func (m *Matrix) Linear(idx []int64) int64 {
-	n := int64(0)
-	for d, low := range m.Low {
-		n = n*(m.High[d]-low) + idx[d] - low
-	}
-	return n
-}
-
 // Arg is a named number in a task's label.
 type Arg struct {
 	Name  string
@@ -159,6 +148,20 @@ type Statement struct {
 		once  sync.Once
 		bytes int64
 	}
+}
+
+// Cuts says whether the library cuts the matrices of these tasks itself, whatever blocks the caller has: into block columns, bands or one
+// tile, for decompositions.
+func (s *Statement) Cuts() bool { return cuts(s.Body) }
+
+func cuts(e Expr) bool {
+	switch e := e.(type) {
+	case *Call:
+		return e.Sig.cuts || slices.ContainsFunc(e.Args, cuts)
+	case *Comp:
+		return cuts(e.Body)
+	}
+	return false
 }
 
 // Expr is a node of a statement's body: *Call, *TileRef, *Comp, *AxisRef, *Int, *Num or *Str.

@@ -94,6 +94,29 @@ func TestCost(t *testing.T) {
 	}
 }
 
+// TestWorkSpace: what LAPACK works in, and copies, are part of what a task holds.
+func TestWorkSpace(t *testing.T) {
+	const n, m = 128, 40
+	whole := in("A", square(n, n))
+	for _, c := range []struct {
+		text   string
+		inputs []Input
+		want   int64 // elements
+	}{
+		{"def f(A):\n    U[0, 0], S[0, 0], VT[0, 0] = gesdd(A[0, 0])\n    return U, S, VT", []Input{whole}, 3*n*n + 5*(n*n+n)}, // A, a copy, U; VT, S, and four times them
+		{"def f(A):\n    S[0, 0] = svals(A[0, 0])\n    return S", []Input{whole}, 2*n*n + n},
+		{"def f(K):\n    r = axis(size(K, 0), size(K, 0))\n    E[0, 0], U[0, 0], V[0, 0] = bdleaf(K[0, 0], r[0])\n    return E, U, V",
+			[]Input{in("K", rect(n, 2, n))}, 2*n + 4*n + 8*n*n}, // the part; U and V, and three times them
+		{"def f(V, H, C):\n    c = axis(V, 1)\n    X[0, 0] = ormsb(V[0, 0], H[0, 0], C[0, 0], c[0])\n    return X",
+			[]Input{in("V", square(n, n)), in("H", rect(2, n, n)), in("C", rect(n, m, n))}, n*n + 2*n + 3*n*m}, // C, the result, and its strips
+	} {
+		p := mustBind(t, c.text, c.inputs...)
+		if got := p.Cost(taskAt(0, nil)).PeakBytes; got != 8*c.want {
+			t.Errorf("%s holds %d elements, want %d", p.TaskName(taskAt(0, nil)), got/8, c.want)
+		}
+	}
+}
+
 // TestInlined: what a called program returns reads as zeros where it was not written, as the results of the whole do, and names
 // of both programs do not mix.
 func TestInlined(t *testing.T) {

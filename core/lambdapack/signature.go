@@ -25,6 +25,7 @@ type Signature struct {
 
 	InPlace int  // the tile operand whose memory may become the first result's, or -1
 	Turns   bool // it takes a tile that stands for its transpose as it is: for others the transpose is made
+	Adds    bool // it adds to a sum of such tiles as it computes them
 	Reducer bool
 	Attrs   []AttrSpec
 
@@ -34,6 +35,8 @@ type Signature struct {
 	dtype  func(c *Call, in []string) []string
 	flops  func(c *Call, in, out [][]int64) float64
 	copies bool  // it works on a copy of its operands
+	cuts   bool  // the library's programs that call it cut their matrices themselves, whatever the caller's blocks
+	strips bool  // it works on a copy of its first result
 	works  int64 // it works in so many times the memory that its results but the first take
 
 	flopsAt func(c *Call, in [][]int64, x []int64) float64 // instead, where the shapes alone do not tell
@@ -78,7 +81,11 @@ var Builtin = newRegistry()
 
 func newRegistry() *registry {
 	r := &registry{sigs: map[string]*Signature{}}
-	for _, s := range slices.Concat(lapackKernels, luKernels, qrKernels, eighKernels, divideKernels, svdKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
+	own := slices.Concat(eighKernels, divideKernels, svdKernels)
+	for k := range own {
+		own[k].cuts = true
+	}
+	for _, s := range slices.Concat(own, lapackKernels, luKernels, qrKernels, reducerKernels, elementKernels, generatorKernels, layoutKernels) {
 		if err := r.Register(s); err != nil {
 			panic(err)
 		}

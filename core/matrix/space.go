@@ -123,17 +123,6 @@ func (s *Space) Reserve(ctx context.Context, bytes int64) error {
 	}
 }
 
-// TryReserve is Reserve that does not wait.
-func (s *Space) TryReserve(bytes int64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.waiters) > 0 || s.reserved+bytes > s.limit {
-		return false
-	}
-	s.reserved += bytes
-	return true
-}
-
 // abandon takes a waiter out of the line, or gives back what it was granted at the same moment.
 func (s *Space) abandon(w *waiter) {
 	s.mu.Lock()

@@ -21,5 +21,6 @@ func TestCatalogue(t *testing.T) {
 		require.Equal(t, sig.Reducer, k.Step != nil, name)
 		require.True(t, k.InPlace < 0 && name == "ew" || k.InPlace == sig.InPlace, name) // what a task asks for relies on it
 		require.Equal(t, sig.Turns, k.HandlesTrans, name)
+		require.Equal(t, sig.Adds, k.CanAccumulate, name)
 	}
 }

@@ -159,7 +159,7 @@ func (h *Hand) Compute(ctx context.Context, t lambdapack.Task) error {
 	return nil
 }
 
-// computed is outputs, with the permit given back whatever happens: a panic in a kernel must not take a worker with it.
+// computed is outputs, with the permit given back whatever happens: a panic must not take a worker with it.
 func (e *evaluation) computed() ([]*tile.Tile, error) {
 	defer e.engine.rt.release()
 	return e.outputs()
@@ -189,12 +189,12 @@ func (h *Hand) Drop() {
 	}
 }
 
-// timed adds the time of a kernel to the engine's.
-func (x *Engine) timed(f func() error) error {
+// timed runs a kernel and adds its time to the engine's. A panic in it is an error like others, so that the caller frees its tiles.
+func (x *Engine) timed(f func() error) (err error) {
 	started := time.Now()
-	err := f()
-	x.kernels.Add(int64(time.Since(started)))
-	return err
+	defer func() { x.kernels.Add(int64(time.Since(started))) }()
+	defer Recovered(&err)
+	return f()
 }
 
 // failure gives an arithmetic failure, and one of a function of the user's, the task's name.

@@ -111,6 +111,7 @@ func (e *evaluation) outputs() ([]*tile.Tile, error) {
 				e.release(values...)
 				return nil, err
 			}
+			values[k] = v
 		}
 		tiles[k] = v.t
 	}
@@ -271,9 +272,9 @@ func (e *evaluation) apply(k *kernel.Kernel, a *kernel.Args, operands []value, a
 		}
 		a.In[n], a.Trans[n] = operands[n].t, operands[n].trans
 	}
-	specs, err := k.Out(a)
+	specs, err := e.specs(k, a)
 	if err != nil {
-		return nil, e.engine.failure(e.task, err)
+		return nil, err
 	}
 	tiles := make([]*tile.Tile, len(specs))
 	for n, spec := range specs {
@@ -296,6 +297,17 @@ func (e *evaluation) apply(k *kernel.Kernel, a *kernel.Args, operands []value, a
 		return nil, e.engine.failure(e.task, err)
 	}
 	return outs, nil
+}
+
+// specs is what the kernel will make of its operands. A panic in it is an error, as in timed.
+func (e *evaluation) specs(k *kernel.Kernel, a *kernel.Args) (specs []kernel.Spec, err error) {
+	defer func() {
+		if err != nil {
+			err = e.engine.failure(e.task, err)
+		}
+	}()
+	defer Recovered(&err)
+	return k.Out(a)
 }
 
 // prepare makes an operand one that the kernel takes: zeros get memory, and a transposed tile is transposed unless the

@@ -3,11 +3,14 @@ package runtime
 import (
 	"context"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"numpywren/core/errs"
 )
 
 // TestShare: every piece is computed once, whoever helps, and all permits are back afterwards.
@@ -103,19 +106,26 @@ func TestShareYields(t *testing.T) {
 	require.Equal(t, 2, r.free)
 }
 
+// TestShareFails: what a piece throws is thrown once more where the others are waited for: with the stack of the piece alone, or, where it
+// is an error with a kind, as it is.
 func TestShareFails(t *testing.T) {
 	r := New(nil, 3, 1)
 	require.NoError(t, r.acquire(context.Background(), 0))
-	var err error
-	func() {
+	thrown := func(p any) (err error) {
 		defer Recovered(&err)
 		r.share(8, func(k int) {
 			if k == 5 {
-				panic("piece 5")
+				panic(p)
 			}
 		})
-	}()
+		return nil
+	}
+	err := thrown("piece 5")
 	require.ErrorContains(t, err, "piece 5")
+	require.Equal(t, errs.Internal, errs.KindOf(err))
+	require.Equal(t, 1, strings.Count(err.Error(), "internal error"))
+	memory := errs.New(errs.Memory, "no memory for piece 5")
+	require.Same(t, memory, thrown(memory))
 	r.release()
 	require.Equal(t, 3, r.free)
 }

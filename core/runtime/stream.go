@@ -179,9 +179,9 @@ func (e *evaluation) step(f *folding, v value, body *kernel.Args, acc *value) er
 	if first {
 		spec := kernel.Spec{DType: v.dtype, Shape: v.shape}
 		if k.Out != nil {
-			specs, err := k.Out(a)
+			specs, err := e.specs(k, a)
 			if err != nil {
-				return e.engine.failure(e.task, err)
+				return err
 			}
 			spec = specs[0]
 		}

@@ -14,8 +14,6 @@ var qrKernels = []Signature{
 	{Name: "tpqrt", Params: "t t", outs: 3, InPlace: 0, shape: tpqrtShape, flops: tpqrtFlops, Attrs: []AttrSpec{formAttr}},
 	{Name: "tpqrr", Params: "t t", InPlace: 0, shape: firstShape, flops: tpqrtFlops},
 	{Name: "tpmqrt", Params: "t t t t", outs: 2, InPlace: 2, shape: tpmqrtShape, flops: tpmqrtFlops, Attrs: []AttrSpec{transAttr, formAttr}},
-	{Name: "gesdd", Params: "t", outs: 3, InPlace: -1, shape: gesddShape, flops: gesddFlops},
-	{Name: "svals", Params: "t", InPlace: -1, shape: svalsShape, flops: svalsFlops},
 	{Name: "tporgqrt", Params: "t t t", outs: 2, InPlace: 2, shape: tporgqrtShape, flops: tporgqrtFlops, Attrs: []AttrSpec{formAttr}},
 }
 
@@ -105,34 +103,6 @@ func tporgqrtShape(s *shaper, c *Call, in [][]extent) [][]extent {
 		s.mismatch(c, in)
 	}
 	return [][]extent{in[2], {in[0][0], in[2][1]}}
-}
-
-// gesddShape is U, the singular values and Vᵀ; the operand is the one tile of its matrix.
-func gesddShape(s *shaper, c *Call, in [][]extent) [][]extent {
-	values := svalsShape(s, c, in)[0]
-	return [][]extent{{in[0][0], values[0]}, values, {values[0], in[0][1]}}
-}
-
-func svalsShape(s *shaper, c *Call, in [][]extent) [][]extent {
-	s.rank(c, 0, in[0], 2)
-	for _, e := range in[0] {
-		if e.blocked && e.axis.Blocks() > 1 {
-			s.fail(c, "%s wants a matrix of one tile", c.Sig.Name)
-		}
-	}
-	return [][]extent{{fixed(min(in[0][0].full(), in[0][1].full())), fixed(1)}}
-}
-
-// gesddFlops is an estimate: how often the values are improved is not known before.
-func gesddFlops(c *Call, in, out [][]int64) float64 {
-	k := float64(min(in[0][0], in[0][1]))
-	return svalsFlops(c, in, out) + 8*k*k*k + 2*k*k*float64(in[0][0]+in[0][1])
-}
-
-// svalsFlops is that of bringing the tile to two diagonals.
-func svalsFlops(_ *Call, in, _ [][]int64) float64 {
-	m, n := float64(max(in[0][0], in[0][1])), float64(min(in[0][0], in[0][1]))
-	return 4*m*n*n - 4*n*n*n/3
 }
 
 // Flops are LAPACK's leading terms. Those of what generates Q are for a C that is a triangle, as it is when Q itself is wanted.
