@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ._spectral import square
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -90,6 +92,7 @@ class Factorization:
     def rcond(self) -> float:
         """An estimate of 1 / (‖A‖₁ ‖A⁻¹‖₁), at most a few times too large, from some solutions with the factors. It is 0 for a
         singular A."""
+        square(self._main)
         try:
             inverse = _inverse_norm(self)
         except np.linalg.LinAlgError:
