@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -171,8 +172,8 @@ JOBS = [
         for name, n, work, quick in (  # of a smaller matrix than `quick` the largest task takes more than a quarter
             ("solve general", 8192, elimination, 4096),
             ("inv", 8192, product, 4096),
-            ("qr", 8192, orthogonal, 4096),
-            ("qr, R", 12_288, triangle_of, 4096),
+            ("qr", 8192, orthogonal, 5120),
+            ("qr, R", 12_288, triangle_of, 5120),
             ("eigh, values", 5120, None, 5120),
             ("svd, values", 3072, None, 3072),
         )
@@ -201,6 +202,8 @@ def environment() -> dict[str, str]:
 def child(*arguments: str, env: dict[str, str]) -> dict:
     command = [sys.executable, str(HERE / "jobs.py"), *arguments]
     done = subprocess.run(command, env=env, text=True, stdout=subprocess.PIPE, check=False)
+    if done.returncode < 0:
+        return {"error": f"the process died of {signal.Signals(-done.returncode).name}"}
     if done.returncode:
         return {"error": f"the process ended with status {done.returncode}"}
     return json.loads(done.stdout.splitlines()[-1])

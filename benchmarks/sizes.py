@@ -17,7 +17,7 @@ import run
 SIZES = (1000, 2000, 4000, 8000, 16000)
 OTHERS = {
     "matmul": "NumPy",
-    "cholesky": "NumPy",
+    "cholesky": "NumPy",  # dies at 16,000, in its OpenBLAS: 0.3.31, two threads, SkylakeX, the dsyrk of dpotrf
     "solve general": "SciPy",
     "qr, R": "NumPy",
     "eigh, values": "NumPy",
