@@ -169,7 +169,7 @@ class Linalg:
     def cond(self, A: Any, p: float | str | None = None) -> BigMatrix:
         """The condition number: with p None or 2 the largest singular value over the least, of a matrix of any shape, with -2
         the reciprocal of that; with 1, -1, inf, -inf, "fro" and "nuc" ‖A‖ ‖A⁻¹‖ of a square one, computed at once. It is inf
-        for a singular matrix. `lu_factor(A).rcond()` estimates it with less work."""
+        for a singular matrix. `lu_factor(A).rcond()` estimates its reciprocal with less work."""
         return _spectral.cond(self._executor, self._executor._array(A), _order(p, "p"))
 
     def pinv(self, A: Any, rcond: float | None = None, hermitian: bool = False, *, rtol: float | None = None) -> BigMatrix:
