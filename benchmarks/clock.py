@@ -132,6 +132,18 @@ def general(n: int, columns: int | None) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((n, columns or n))
 
 
+# ---- Dask ----------------------------------------------------------------------------------------------------------------
+
+
+def dask_arrays() -> Any:
+    """dask.array, on as many threads as every side has."""
+    import dask
+    import dask.array
+
+    dask.config.set(scheduler="threads", num_workers=THREADS)
+    return dask.array
+
+
 # ---- numpywren -----------------------------------------------------------------------------------------------------------
 
 

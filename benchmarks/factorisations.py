@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from clock import BLOCK, JOBS, THREADS, Clock, executor, general, job, spd, square, storage, workers_of
+from clock import BLOCK, JOBS, THREADS, Clock, dask_arrays, executor, general, job, spd, square, storage, workers_of
 
 # ---- numpywren, NumPy and Dask -------------------------------------------------------------------------------------------
 
@@ -76,9 +76,8 @@ def dask_tall(name: str, columns: int, results: Callable[[Any, Any], tuple]) -> 
     @job(name, "Dask")
     def _(clock: Clock, n: int) -> None:
         import dask
-        import dask.array as da
 
-        dask.config.set(scheduler="threads", num_workers=THREADS)
+        da = dask_arrays()
         A = da.from_array(general(n, columns), chunks=(-(-n // 16), columns)).persist()
         with clock:
             parts = dask.persist(*results(da.linalg, A))
@@ -93,10 +92,7 @@ dask_tall("tall svd", 128, lambda linalg, A: linalg.svd(A))
 @job("solve general", "Dask")
 def _(clock: Clock, n: int) -> None:
     """Its pivots are those of the diagonal blocks: on other matrices than these its answers can be wrong."""
-    import dask
-    import dask.array as da
-
-    dask.config.set(scheduler="threads", num_workers=THREADS)
+    da = dask_arrays()
     A, b = (da.from_array(x, chunks=BLOCK).persist() for x in (square(n), square(n, 1)[:, :1].copy()))
     with clock:
         x = da.linalg.solve(A, b).persist()

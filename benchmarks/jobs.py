@@ -17,7 +17,7 @@ from typing import Any
 import factorisations  # noqa: F401
 import numpy as np
 import spectra  # noqa: F401
-from clock import BLOCK, JOBS, THREADS, Clock, executor, job, spd, square, storage, workers_of
+from clock import BLOCK, JOBS, Clock, dask_arrays, executor, job, spd, square, storage, workers_of
 
 
 def points(train: int) -> tuple[np.ndarray, np.ndarray]:
@@ -184,18 +184,12 @@ def _(clock: Clock, _: int) -> None:
 
 
 def dask_array(A: np.ndarray) -> Any:
-    import dask
-    import dask.array as da
-
-    dask.config.set(scheduler="threads", num_workers=THREADS)
-    return da.from_array(A, chunks=(BLOCK, min(BLOCK, A.shape[1]))).persist()
+    return dask_arrays().from_array(A, chunks=(BLOCK, min(BLOCK, A.shape[1]))).persist()
 
 
 @job("cholesky", "Dask")
 def _(clock: Clock, n: int) -> None:
-    import dask.array as da
-
-    A = dask_array(spd(n))
+    da, A = dask_arrays(), dask_array(spd(n))
     with clock:
         L = da.linalg.cholesky(A, lower=True).persist()
     del L
@@ -213,10 +207,7 @@ def _(clock: Clock, n: int) -> None:
 @job("out-of-core matmul", "Dask")
 def _(clock: Clock, n: int) -> None:
     """From Zarr to Zarr, in the chunks that keep it near the memory that ours is given."""
-    import dask
-    import dask.array as da
-
-    dask.config.set(scheduler="threads", num_workers=THREADS)
+    da = dask_arrays()
     chunk = min(2 * BLOCK, -(-n // 4))
     with tempfile.TemporaryDirectory() as scratch:
         for name in "AB":

@@ -6,6 +6,7 @@ The jobs and the rules are those of run.py. The picture goes to benchmarks/resul
 from __future__ import annotations
 
 import argparse
+import math
 import pathlib
 import statistics
 import time
@@ -16,7 +17,7 @@ import run
 SIZES = (1000, 2000, 4000, 8000, 16000)
 OTHERS = {
     "matmul": "NumPy",
-    "cholesky": "NumPy",
+    "cholesky": "NumPy",  # dies at 16,000, in its OpenBLAS: 0.3.31, two threads, SkylakeX, the dsyrk of dpotrf
     "solve general": "SciPy",
     "qr, R": "NumPy",
     "eigh, values": "NumPy",
@@ -29,7 +30,7 @@ Speeds = dict[str, dict[str, dict[int, float]]]  # flops a second, by job, side 
 
 
 def measure(most: int) -> Speeds:
-    """Both sides in turn, size by size; a side that fails has no number for that size."""
+    """Both sides in turn, size by size; a side that fails has NaN for that size."""
     speeds: Speeds = {}
     for name, other in OTHERS.items():
         work = next(job.work for job in run.JOBS if job.name == name)
@@ -44,12 +45,17 @@ def measure(most: int) -> Speeds:
                     result = run.child(name, side, str(n), env=run.environment())
                     if "seconds" in result:
                         found.append(result["seconds"])
+                    else:
+                        print(f"{name} {n}, {side}: {result['error']}", flush=True)
             for side, found in times.items():
-                if found:
-                    speeds[name][side][n] = work(n) / statistics.median(found)
-            shown = ", ".join(f"{side} {found.get(n, 0) / 1e9:.1f}" for side, found in speeds[name].items())
-            print(f"{name} {n}: {shown} GF/s", flush=True)
+                speeds[name][side][n] = work(n) / statistics.median(found) if found else math.nan
+            rates = ", ".join(f"{side} {shown(found[n])}" for side, found in speeds[name].items())
+            print(f"{name} {n}: {rates} GF/s", flush=True)
     return speeds
+
+
+def shown(speed: float) -> str:
+    return "failed" if math.isnan(speed) else f"{speed / 1e9:.1f}"
 
 
 def markdown(name: str, speeds: Speeds) -> str:
@@ -64,7 +70,7 @@ def markdown(name: str, speeds: Speeds) -> str:
     ]
     for job, sides in speeds.items():
         for side, found in sides.items():
-            cells = (f"{found[n] / 1e9:.1f}" if n in found else "" for n in SIZES)
+            cells = (shown(found[n]) if n in found else "" for n in SIZES)
             lines.append(f"| {job} | {side} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", f"![speed against size]({name}.svg)", ""])
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 
 	"numpywren/core"
 	"numpywren/core/errs"
+	"numpywren/core/expr"
 )
 
 // TestSymbols holds the version script, which says what the library exports, against the header, and the header's
@@ -40,6 +42,24 @@ func TestStatus(t *testing.T) {
 		require.Regexp(t, fmt.Sprintf(`NPW_%s = %d\b`, name, number), header)
 	}
 	require.EqualValues(t, errs.Function, len(kinds)-1)
+}
+
+// TestOperations holds README.md's table of operations against those that core knows, with the number of their operands.
+func TestOperations(t *testing.T) {
+	_, text, ok := strings.Cut(read(t, "README.md"), "## Operations")
+	require.True(t, ok)
+	operands := map[string]string{}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([a-z_ ]+) \| (\d+)`).FindAllStringSubmatch(text, -1) {
+		for op := range strings.FieldsSeq(row[1]) {
+			require.NotContains(t, operands, op)
+			operands[op] = row[2]
+		}
+	}
+	require.ElementsMatch(t, expr.Operations(), slices.Collect(maps.Keys(operands)))
+	for op, n := range operands {
+		_, err := expr.Apply(op, make([]expr.Operand, 100), nil)
+		require.ErrorContains(t, err, fmt.Sprintf("%s takes %s operands", op, n))
+	}
 }
 
 func read(t *testing.T, file string) string {

@@ -9,11 +9,13 @@ import sys
 import textwrap
 import uuid
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 import numpywren as npywren
+from numpywren import _cli
 
 os.environ["NUMPYWREN_CONFIG"] = os.devnull  # the settings of whoever runs the tests are not theirs
 for variable in [name for name in os.environ if name.startswith("NUMPYWREN_")]:
@@ -75,6 +77,29 @@ def python() -> Callable[..., subprocess.CompletedProcess[str]]:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **more)
         assert done.returncode == code, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
+
+    return run
+
+
+class Result(NamedTuple):
+    """How a command line ended, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Runs a command line in this process."""
+
+    def run(*arguments: object) -> Result:
+        capfd.readouterr()
+        try:
+            status = _cli.main([str(a) for a in arguments])
+        except SystemExit as e:
+            status = int(e.code or 0)
+        return Result(status, *capfd.readouterr())
 
     return run
 

@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.linalg import LinAlgError
-from residuals import THRESHOLD, orthogonal, relative
+from residuals import THRESHOLD, backward, orthogonal, relative
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # their own, about Python and NumPy
@@ -59,11 +59,6 @@ def tiled(ex, A):
     """The matrix in tiles of several shapes; large ones in one of them."""
     for block in BLOCKS if len(A) < 100 else [(64, 50)]:
         yield ex.matrix_init(A, block_shape=block)
-
-
-def backward(A, x, b):
-    """LAPACK's measure of a solution: ‖b − A x‖ / (‖A‖ ‖x‖ ε)."""
-    return np.linalg.norm(b - A @ x, 1) / (np.linalg.norm(A, 1) * np.linalg.norm(x, 1) * EPS)
 
 
 def test_solve(ex, matrix):

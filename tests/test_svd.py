@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.linalg import LinAlgError, norm
+from numpy.linalg import LinAlgError
+from residuals import THRESHOLD, orthogonal, relative
 
 import numpywren as npywren
-
-THRESHOLD = 30.0  # LAPACK's, for residuals in units of n times the machine's precision
 
 
 @pytest.fixture
@@ -18,19 +17,53 @@ def rng():
 
 def check(X, U, S, Vh, *, values=True):
     """U, S and Vh decompose X by LAPACK's measures, and S is what NumPy finds, in float64."""
-    unit = max(X.shape) * np.finfo(X.dtype).eps
     scale = max(float(np.abs(X).max()), np.finfo(np.float64).tiny)
     x, u, s, vh = np.float64(X) / scale, np.float64(U), np.float64(S) / scale, np.float64(Vh)
     k = min(X.shape)
-    size = max(norm(x), np.finfo(np.float64).tiny)
     assert (S.shape, U.dtype, S.dtype, Vh.dtype) == ((k,), X.dtype, X.dtype, X.dtype)
-    assert norm(x - u[:, :k] * s @ vh[:k]) / size / unit < THRESHOLD
-    assert norm(np.eye(u.shape[1]) - u.T @ u) / unit < THRESHOLD
-    assert norm(np.eye(vh.shape[0]) - vh @ vh.T) / unit < THRESHOLD
+    assert relative(u[:, :k] * s @ vh[:k] - x, x, X.dtype) < THRESHOLD
+    assert orthogonal(u, X.dtype) < THRESHOLD
+    assert orthogonal(vh.T, X.dtype) < THRESHOLD
     assert (s >= 0).all()
     assert (np.diff(s) <= 0).all()
     if values:
-        assert np.abs(s - np.linalg.svd(x, compute_uv=False)).max() / max(s[0], np.finfo(np.float64).tiny) / unit < THRESHOLD
+        size = max(X.shape) * max(s[0], np.finfo(np.float64).tiny) * np.finfo(X.dtype).eps
+        assert np.abs(s - np.linalg.svd(x, compute_uv=False)).max() / size < THRESHOLD
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("block", [(8, 8), (16, 16), (30, 7), (300, 300)])
+@pytest.mark.parametrize("shape", [(1, 1), (40, 40), (50, 33), (33, 50), (101, 20), (20, 101)])
+def test_small(ex, rng, shape, block, dtype):
+    X = rng.standard_normal(shape).astype(dtype)
+    A = ex.matrix_init(X, block_shape=block)
+    U, S, Vh = ex.linalg.svd(A, full_matrices=False)
+    k = min(shape)
+    assert (U.shape, S.shape, Vh.shape) == ((shape[0], k), (k,), (k, shape[1]))
+    U, S, Vh = ex.compute(U, S, Vh)
+    check(X, U, S, Vh)
+    np.testing.assert_allclose(ex.linalg.svdvals(A).numpy(), S, atol=THRESHOLD * max(shape) * np.finfo(dtype).eps * S[0])
+
+
+def test_numpys_names(ex, rng):
+    X = rng.standard_normal((50, 20))
+    A = ex.matrix_init(X, block_shape=(16, 16))
+    U, s, Vh = np.linalg.svd(A, full_matrices=False)
+    check(X, *ex.compute(U, s, Vh))
+    np.testing.assert_allclose(np.linalg.svd(A, compute_uv=False).numpy(), s.numpy(), rtol=1e-12)
+    xp = A.__array_namespace__()
+    np.testing.assert_allclose(xp.linalg.svdvals(A).numpy(), s.numpy(), rtol=1e-13)
+    np.testing.assert_array_equal(xp.linalg.svd(A, full_matrices=False).S.numpy(), s.numpy())
+
+
+def test_refuses(ex):
+    for f in (ex.linalg.svd, ex.linalg.svdvals):
+        with pytest.raises(LinAlgError, match=r"1-dimensional array given. Array must be at least two-dimensional"):
+            f(np.ones(3))
+        with pytest.raises(NotImplementedError, match="stack"):
+            f(np.ones((2, 2, 2)))
+        with pytest.raises(NotImplementedError, match=r"\(70000,80000\).* 65536 elements at most; svd_lowrank"):
+            f(ex.zeros((70000, 80000)))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -113,10 +146,11 @@ def test_empty(ex, shape):
     assert ex.linalg.svdvals(X).shape == (0,)
 
 
+@pytest.mark.parametrize("shape", [(40, 20), (790, 790)])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_not_finite(ex, rng, bad):
-    X = rng.standard_normal((790, 790))
-    X[701, 40] = bad
+def test_not_finite(ex, rng, bad, shape):
+    X = rng.standard_normal(shape)
+    X[31, 11] = bad
     for f in (ex.linalg.svdvals, lambda a: ex.linalg.svd(a).S):
         with pytest.raises(LinAlgError, match="SVD did not converge"):
             f(ex.matrix_init(X)).numpy()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ._spectral import square
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -89,7 +91,8 @@ class Factorization:
 
     def rcond(self) -> float:
         """An estimate of 1 / (‖A‖₁ ‖A⁻¹‖₁), at most a few times too large, from some solutions with the factors. It is 0 for a
-        singular A."""
+        singular A, and `numpy.linalg.LinAlgError` is raised for one that is not square."""
+        square(self._main)
         try:
             inverse = _inverse_norm(self)
         except np.linalg.LinAlgError:

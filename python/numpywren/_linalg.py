@@ -1,4 +1,4 @@
-"""``npwex.linalg`` and ``npwex.random``."""
+"""``npwex.linalg``."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class Linalg:
     def cond(self, A: Any, p: float | str | None = None) -> BigMatrix:
         """The condition number: with p None or 2 the largest singular value over the least, of a matrix of any shape, with -2
         the reciprocal of that; with 1, -1, inf, -inf, "fro" and "nuc" ‖A‖ ‖A⁻¹‖ of a square one, computed at once. It is inf
-        for a singular matrix. `lu_factor(A).rcond()` estimates it with less work."""
+        for a singular matrix. `lu_factor(A).rcond()` estimates its reciprocal with less work."""
         return _spectral.cond(self._executor, self._executor._array(A), _order(p, "p"))
 
     def pinv(self, A: Any, rcond: float | None = None, hermitian: bool = False, *, rtol: float | None = None) -> BigMatrix:
@@ -316,8 +316,8 @@ class Linalg:
     def eigh(self, A: Any, UPLO: str = "L", *, check: bool = False) -> EighResult | tuple[EighResult, FactorCertificate]:
         """The eigenvalues and eigenvectors of a symmetric matrix, as `numpy.linalg.eigh` gives them.
 
-        In two stages: to a band, to three diagonals; then LAPACK's divide and conquer, above 2048 rows in tiles, and the way
-        back as matrix products.
+        Above 1024 rows in two stages: to a band, to three diagonals; then divide and conquer, above 2048 rows in tiles, and the
+        way back as matrix products. Below that it is LAPACK's syevd.
 
         Args:
             A: a square matrix of any size, of integers or floats.
@@ -389,7 +389,8 @@ class Linalg:
         among its products with `k + oversample` random vectors. Each iteration multiplies by A Aᵀ, with a factorisation after
         each product, which sharpens values that decay slowly. There are as many as it takes until each value is known to `tol`
         of itself, by bounds that the residuals ‖A v - s u‖ / √2 give (B. Parlett, The symmetric eigenvalue problem, SIAM 1998,
-        theorem 4.5.1, for [0 A; Aᵀ 0]); or `iterations` of them. A RuntimeWarning says when a hundred do not do.
+        theorem 4.5.1, for [0 A; Aᵀ 0]), a hundred at most: a RuntimeWarning says when these do not do. Or there are
+        `iterations` of them, whatever is known then.
 
         Returns:
             `U`, `S`, `Vh`; `error`, the Frobenius norm of what they leave of A, which is not an estimate: it is computed

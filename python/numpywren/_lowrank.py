@@ -44,22 +44,23 @@ def svd_lowrank(
     A = floating(ex, A)
     width, noise = min(k + extra, least), float(np.finfo(A.dtype).eps) * math.sqrt(max(A.shape))
     space = ex.dot(A, ex.random.standard_normal((A.shape[1], width), A.dtype, seed=seed))
-    for done in range(MOST_ITERATIONS + 1):
+    for _ in range(1 + (MOST_ITERATIONS if steps is None else steps)):
         Q = ex.linalg.qr(space).Q
         V, s, Wh = ex.linalg.svd(ex.dot(A.T, Q), full_matrices=False)
         U, space = ex.dot(Q, Wh.T), ex.dot(A, V)
         bounds = ex.linalg.norm(space - U * s, axis=0, keepdims=False)[:k] / math.sqrt(2)
         worst = ex.max(bounds - s[:k] * tol - s[0] * noise)
         ex.persist(U, s, V, space, bounds, worst)
-        if done == steps or (steps is None and worst.item() <= 0):
+        if steps is None and worst.item() <= 0:
             break
     else:
-        warnings.warn(
-            f"svd_lowrank: after {MOST_ITERATIONS} iterations the values are not known to {tol:g} of themselves, see `bounds`: "
-            "they hardly decay, use a larger oversample",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+        if steps is None:
+            warnings.warn(
+                f"svd_lowrank: after {MOST_ITERATIONS} iterations the values are not known to {tol:g} of themselves, see "
+                "`bounds`: they hardly decay, use a larger oversample, or give the number of iterations",
+                RuntimeWarning,
+                stacklevel=3,
+            )
     S = s[:k]
     whole, found = ex.linalg.norm(A), ex.linalg.norm(S)
     error = ex.sqrt(ex.maximum(whole - found, 0)) * ex.sqrt(whole + found)

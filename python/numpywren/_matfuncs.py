@@ -54,7 +54,7 @@ def _halves(ex: Executor, P: BigMatrix) -> BigMatrix:
     return P * 0.5 + P.T * 0.5
 
 
-# The longest side of a matrix whose polar factors come from its SVD, one task's work; for larger ones QDWH is faster.
+# The longest that the shorter side of a matrix may be whose polar factors come from its SVD; for larger ones QDWH is faster.
 _BY_SVD = 1024
 
 

@@ -95,11 +95,9 @@ class QRFactors:
         return ex._apply("qr_multiply", [*self._parts[:4], ex._array(C)], trans=trans)
 
     def persist(self, name: str | None = None) -> QRFactors:
-        """Computes the factors and keeps their tiles here, under `name` if one is given; gives the factors themselves."""
-        self._executor.persist(*self._parts)
-        if name is not None:
-            for part, array in zip(_PARTS, self._parts, strict=True):
-                array.persist(f"{name}.{part}")
+        """Computes the factors, as one program, and keeps their tiles here, under `name` if one is given; gives the factors
+        themselves."""
+        self._executor._submit(self._parts, None if name is None else [f"{name}.{part}" for part in _PARTS])
         return self
 
     @classmethod

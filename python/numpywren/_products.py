@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from . import _operand
+from ._spectral import square
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -16,23 +17,15 @@ if TYPE_CHECKING:
 
 def matrix_power(ex: Executor, A: Any, n: SupportsIndex) -> BigMatrix:
     """A to the power n, by squaring."""
-    A, power = ex._array(A), _operand.integer("n", n)
-    if A.ndim < 2:
-        raise np.linalg.LinAlgError(f"{A.ndim}-dimensional array given. Array must be at least two-dimensional")
-    if A.ndim > 2:
-        raise NotImplementedError(
-            f"matrix_power of an array of shape {A.shape}: only one matrix is supported, not a stack of them"
-        )
-    if A.shape[0] != A.shape[1]:
-        raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square")
+    A, power = square(ex._array(A)), _operand.integer("n", n)
     if power == 0:
         return ex.eye(A.shape[0], dtype=A.dtype, block_shape=A.block_shape)
-    square: BigMatrix = A if power > 0 else ex.linalg.inv(A)
-    result, left = square, abs(power) - 1
+    doubled: BigMatrix = A if power > 0 else ex.linalg.inv(A)  # A to the power 1, 2, 4, …
+    result, left = doubled, abs(power) - 1
     while left:
         if left & 1:
-            result = ex.matmul(result, square)
-        square, left = ex.matmul(square, square), left >> 1
+            result = ex.matmul(result, doubled)
+        doubled, left = ex.matmul(doubled, doubled), left >> 1
     return result
 
 
