@@ -153,7 +153,7 @@ class Linalg:
         A = ex._array(A)
         L = self.cholesky(A)
         lower, below = abs(ex.tril(A)), abs(ex.tril(A, -1))
-        norm = ex.max(ex.sum(lower, axis=0, keepdims=False) + ex.sum(below, axis=1, keepdims=False))
+        norm = self.vector_norm(ex.sum(lower, axis=0, keepdims=False) + ex.sum(below, axis=1, keepdims=False), np.inf)
         return Cholesky(ex, L, norm).persist(name)
 
     def cho_solve(self, F: Cholesky, b: Any) -> BigMatrix:
@@ -346,7 +346,7 @@ class Linalg:
             A: a matrix, whose shorter side may be 65,536 at most.
             b: a vector, or a matrix of several.
             rcond: singular values below this times the largest are taken to be zero; by default the machine's precision
-                times the longer side of A.
+                times the longer side of A, and with 0 or less the machine's precision. It is below 1.
 
         Returns:
             x; the squares of ‖A x - b‖, none unless A has more rows than columns and full rank; the rank of A; its singular
@@ -357,7 +357,9 @@ class Linalg:
         if rcond is None:
             kind = np.result_type(A.dtype, b.dtype, np.float32)
             rcond = float(np.finfo(kind).eps * max(A.shape, default=0))
-        rcond = float(_operand.number("rcond", rcond))
+        rcond = _operand.real("rcond", rcond)
+        if not rcond < 1:
+            raise ValueError(f"rcond is {rcond}: a number below 1 was expected, or None; nothing is left of A otherwise")
         x, squares, count, s = ex._apply_many("lstsq", [A, b], 4, {"rcond": rcond})
         ex.persist(x, squares, count, s)
         rank = int(count.item())
@@ -367,7 +369,7 @@ class Linalg:
 
     def ridge(self, A: Any, b: Any, alpha: float) -> BigMatrix:
         """The x that makes ‖A x - b‖² + alpha ‖x‖² least, for an alpha above 0."""
-        alpha = float(_operand.number("alpha", alpha))
+        alpha = _operand.real("alpha", alpha)
         if not 0 < alpha < float("inf"):
             raise ValueError(f"alpha is {alpha}: a number above 0 was expected; lstsq solves without one")
         ex = self._executor

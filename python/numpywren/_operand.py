@@ -111,6 +111,14 @@ def dtype(value: npt.DTypeLike) -> str:
     return d.name
 
 
+def real(name: str, value: Any) -> float:
+    """`value` as a float; it may be any real number, but no bool."""
+    plain = number(name, value)
+    if isinstance(plain, bool):
+        raise TypeError(f"{name} is {value!r}: a real number was expected")
+    return float(plain)
+
+
 def ndarray(X: Any, name: str = "X") -> np.ndarray[Any, Any]:
     """The data of anything array-like as a NumPy array of a real dtype, without a copy where that is possible."""
     if isinstance(X, np.ma.MaskedArray):
