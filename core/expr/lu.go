@@ -98,11 +98,7 @@ func (b *builder) factorLU(x *Node, how pivoting, strict bool) (f, p *Node) {
 
 // pivotingOf reads how the pivots are to be found.
 func pivotingOf(p *params) pivoting {
-	how := pivoting(p.text("pivoting", string(bySize)))
-	if how != bySize && how != partial && how != tournament {
-		p.fail("pivoting", `"auto", "partial" or "tournament"`, how)
-	}
-	return how
+	return pivoting(p.choice("pivoting", string(bySize), string(partial), string(tournament)))
 }
 
 // applyLuFactor gives F and P.
@@ -118,8 +114,9 @@ func applyLuFactor(b *builder, args []Operand, p *params) ([]*Node, error) {
 	if x, err = b.forLU(x, false); err != nil {
 		return nil, err
 	}
-	if x.size() == 0 {
-		return nil, b.refuse("an array of shape %s: there is nothing to factor", shapeText(x.Shape()))
+	if x.size() == 0 { // no exchanges, of which nobody asks
+		exchanges := grid.Grid{x.grid[0], {Len: 2, Block: 2}}
+		return []*Node{b.full(x.grid, int64(0), x.dtype), b.full(exchanges, int64(0), int64Type)}, nil
 	}
 	f, exchanges := b.factorLU(x, how, false)
 	return []*Node{f, exchanges}, nil
@@ -127,7 +124,7 @@ func applyLuFactor(b *builder, args []Operand, p *params) ([]*Node, error) {
 
 // checkLU checks that two arrays are what lu_factor gave.
 func (b *builder) checkLU(f, p *Node) error {
-	if f.ndim() != 2 || p.ndim() != 2 || f.size() == 0 || !isFloat(f.dtype) || p.dtype != int64Type || p.grid[1].Len != 2 ||
+	if f.ndim() != 2 || p.ndim() != 2 || !isFloat(f.dtype) || p.dtype != int64Type || p.grid[1].Len != 2 ||
 		!sameAxis(f.grid[0], p.grid[0]) || f.grid[0].Block != f.grid[1].Block && f.grid[0].Blocks() > 1 && f.grid[1].Blocks() > 1 {
 		return errs.New(errs.Value, "%s: arrays of shapes %s and %s are no factors: give both results of lu_factor, as they are",
 			b.op, shapeText(f.Shape()), shapeText(p.Shape()))
@@ -175,12 +172,8 @@ func (b *builder) solveGeneral(a, rhs *Node) (*Node, error) {
 // applyLuSolve solves with the factors of a square matrix.
 func applyLuSolve(b *builder, x []*Node, p *params) (*Node, error) {
 	program := "lu_solve"
-	switch trans := p.text("trans", "N"); trans {
-	case "N":
-	case "T":
+	if p.choice("trans", "N", "T") == "T" {
 		program = "lu_solve_transposed"
-	default:
-		p.fail("trans", `"N" or "T"`, trans)
 	}
 	if p.err != nil {
 		return nil, p.err
@@ -236,10 +229,7 @@ func applyLu(b *builder, args []Operand, p *params) ([]*Node, error) {
 		return nil, err
 	}
 	if x.size() == 0 {
-		m, n := x.grid[0], x.grid[1]
-		k := grid.Axis{Block: 1}
-		rows := b.generate(genOp{Kernel: "arange", After: "0, 1"}, grid.Grid{m}, int64Type)
-		return b.formed(form, rows, rows, b.full(grid.Grid{m, k}, int64(0), x.dtype), b.full(grid.Grid{k, n}, int64(0), x.dtype)), nil
+		return b.unpacked(x, nil, form), nil
 	}
 	f, exchanges := b.factorLU(x, how, false)
 	return b.unpacked(f, exchanges, form), nil
@@ -258,8 +248,14 @@ func applyLuUnpack(b *builder, args []Operand, p *params) ([]*Node, error) {
 	return b.unpacked(f, exchanges, form), nil
 }
 
+// unpacked is P, L and U in the form that is wanted, from factors; the exchanges of an empty matrix are not read.
 func (b *builder) unpacked(f, exchanges *Node, form form) []*Node {
 	m, n := f.grid[0], f.grid[1]
+	if f.size() == 0 {
+		none := grid.Axis{Block: 1}
+		rows := b.generate(genOp{Kernel: "arange", After: "0, 1"}, grid.Grid{m}, int64Type)
+		return b.formed(form, rows, rows, b.full(grid.Grid{m, none}, int64(0), f.dtype), b.full(grid.Grid{none, n}, int64(0), f.dtype))
+	}
 	k := m
 	if n.Len < m.Len {
 		k = n
@@ -298,6 +294,9 @@ func (b *builder) permutation(rows *Node, dtype string) *Node {
 
 // determinants are the determinant, its sign and the logarithm of its magnitude, from the factors of a square matrix.
 func (b *builder) determinants(f, p *Node) []*Node {
+	if f.size() == 0 {
+		return []*Node{b.full(nil, int64(1), f.dtype), b.full(nil, int64(1), f.dtype), b.full(nil, int64(0), f.dtype)}
+	}
 	scalar := result{grid.Grid{}, float64Type}
 	out := b.calls("lu_det", "", []result{scalar, scalar, scalar}, f, p)
 	for k := range out {
@@ -371,8 +370,8 @@ func applyInv(b *builder, x *Node, _ *params) (*Node, error) {
 
 // applyLuInv is the inverse from factors.
 func applyLuInv(b *builder, x []*Node, _ *params) (*Node, error) {
-	if err := b.checkSquareLU(x[0], x[1]); err != nil {
-		return nil, err
+	if err := b.checkSquareLU(x[0], x[1]); err != nil || x[0].size() == 0 {
+		return x[0], err
 	}
 	return b.call("lu_inverse", "", x[0].grid, x[0], x[1]), nil
 }

@@ -55,5 +55,5 @@ func TestPivotingBySize(t *testing.T) {
 		}
 	}
 	_, err := try("lu", dict{"pivoting": "none"}, matrix(t, "A", float64Type, ints(3, 3), nil))
-	require.EqualError(t, err, `lu: pivoting=none is not "auto", "partial" or "tournament"`)
+	require.EqualError(t, err, `lu: pivoting is "none": "auto", "partial" or "tournament" was expected`)
 }

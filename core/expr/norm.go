@@ -96,7 +96,7 @@ func (b *builder) extreme(x *Node, op string, axes []int) (*Node, error) {
 func (b *builder) vectorNorm(x *Node, ord any, axes []int) (*Node, error) {
 	v, ok := toFloat(ord)
 	if !ok {
-		return nil, errs.New(errs.Value, "Invalid norm order '%v' for vectors", ord)
+		return nil, errs.New(errs.Value, "Invalid norm order '%v' for vectors: a number, inf or -inf was expected", ord)
 	}
 	abs := b.unary("abs(a)", x)
 	switch {
@@ -125,7 +125,7 @@ func (b *builder) matrixNorm(x *Node, ord any, axes []int, rowsFirst bool) (*Nod
 		return b.spectral(x, ord)
 	}
 	if !ok || (math.Abs(v) != 1 && !math.IsInf(v, 0)) {
-		return nil, errs.New(errs.Value, "Invalid norm order for matrices.")
+		return nil, errs.New(errs.Value, `Invalid norm order %v for matrices: 1, -1, 2, -2, inf, -inf, "fro" or "nuc" was expected`, ord)
 	}
 	sums, rest := axes[:1], axes[1:] // 1: the sums go down the rows
 	if (math.Abs(v) == 1) != rowsFirst {

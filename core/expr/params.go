@@ -74,6 +74,16 @@ func (p *params) text(name, def string) string {
 	return s
 }
 
+// choice reads one of several names; the first is the default.
+func (p *params) choice(name string, known ...string) string {
+	s := p.text(name, known[0])
+	if p.err == nil && !slices.Contains(known, s) {
+		last := len(known) - 1
+		p.err = errs.New(errs.Value, `%s: %s is %q: "%s" or %q was expected`, p.op, name, s, strings.Join(known[:last], `", "`), known[last])
+	}
+	return s
+}
+
 // dtype reads the name of a type.
 func (p *params) dtype(name, def string) string {
 	d := p.text(name, def)

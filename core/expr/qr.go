@@ -207,8 +207,8 @@ func (b *builder) emptyQR(x *Node, mode string) ([]*Node, error) {
 	switch mode {
 	case "r":
 		return []*Node{zeros(0, cols)}, nil
-	case "raw":
-		return nil, b.refuse("an array of shape %s has no reflections: use another mode than raw", shapeText(x.Shape()))
+	case "raw": // no reflections
+		return []*Node{zeros(rows, cols), zeros(0, cols), zeros(0, cols), zeros(0, cols), zeros(0, cols)}, nil
 	case "complete":
 		return []*Node{b.eye(defaultAxes([]int64{rows, rows}, x.dtype), x.dtype), zeros(rows, cols)}, nil
 	}
@@ -221,10 +221,16 @@ func applyQRMultiply(b *builder, x []*Node, p *params) (*Node, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
+	c, dtype := x[4], computed(promote(x[0].dtype, x[4].dtype))
+	for k := range x[:4] {
+		x[k] = b.cast(x[k], dtype)
+	}
 	f := &qrFactors{v: x[0], t: x[1], u: x[2], w: x[3], rows: x[0].grid[0].Len, cols: x[0].grid[1].Len}
-	c := x[4]
 	if c.ndim() == 0 || c.ndim() > 2 || c.grid[0].Len != f.rows {
 		return nil, errs.New(errs.Value, "Q has %d rows and columns, and the operand the shape %s", f.rows, shapeText(c.Shape()))
+	}
+	if f.rank() == 0 { // Q is the identity
+		return b.cast(c, dtype), nil
 	}
 	vector := c.ndim() == 1
 	if vector {

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"math"
 
 	"numpywren/core/errs"
 	"numpywren/core/grid"
@@ -229,12 +230,18 @@ func applyLstsq(b *builder, args []Operand, p *params) ([]*Node, error) {
 // leastSquares is x, the squares of the residuals' norms, the rank and the singular values.
 func (b *builder) leastSquares(a, rhs *Node, rcond, alpha float64) ([]*Node, error) {
 	rows, cols := a.grid[0].Len, a.grid[1].Len
-	if min(rows, cols) == 0 || rhs.grid[1].Len == 0 {
-		zeros := func(shape ...int64) *Node { return b.full(defaultAxes(shape, a.dtype), int64(0), a.dtype) }
+	zeros := func(shape ...int64) *Node { return b.full(defaultAxes(shape, a.dtype), int64(0), a.dtype) }
+	switch {
+	case min(rows, cols) == 0:
 		squares := b.reduce(b.unary("square(a)", rhs), "sum", []int{0})
 		return []*Node{zeros(cols, rhs.grid[1].Len), b.squeeze(squares, []int{0}), b.full(nil, int64(0), int64Type), zeros(min(rows, cols))}, nil
-	}
-	if rcond < 0 {
+	case rhs.grid[1].Len == 0: // the rank and the singular values are A's, as they are beside a column of zeros
+		out, err := b.leastSquares(a, b.full(grid.Grid{rhs.grid[0], unit}, int64(0), a.dtype), rcond, alpha)
+		if err == nil {
+			out[0], out[1] = zeros(cols, 0), zeros(0)
+		}
+		return out, err
+	case rcond <= 0: // LAPACK's gelsd
 		rcond = epsilon(a.dtype)
 	}
 	wide := rows < cols
@@ -250,7 +257,7 @@ func (b *builder) leastSquares(a, rhs *Node, rcond, alpha float64) ([]*Node, err
 	count := b.squeeze(b.reduce(b.cast(kept, int64Type), "sum", []int{0, 1}), []int{0, 1})
 	inverse := b.ew("where(a, 1 / where(a, b, 1), 0)", a.dtype, d.s.grid, kept, d.s)
 	if alpha != 0 {
-		inverse = b.ew(fmt.Sprintf("a / (a * a + %s)", number(alpha)), a.dtype, d.s.grid, d.s)
+		inverse = b.unary(damped(alpha), d.s)
 	}
 	divided := func(c *Node) *Node { return b.ew("a * b", a.dtype, c.grid, c, inverse) }
 	squares := b.full(grid.Grid{rhs.grid[1]}, int64(0), a.dtype)
@@ -274,6 +281,14 @@ func (b *builder) leastSquares(a, rhs *Node, rcond, alpha float64) ([]*Node, err
 		return nil, err
 	}
 	return []*Node{x, squares, count, b.squeeze(d.s, []int{1})}, nil
+}
+
+// damped is s / (s² + alpha) for a singular value s, by way of s and √alpha: their squares may be out of the range of numbers, where the
+// quotient is not.
+func damped(alpha float64) string {
+	root := number(math.Sqrt(alpha))
+	larger, lesser := "maximum(a, "+root+")", "minimum(a, "+root+")"
+	return fmt.Sprintf("where(a > 0, a / %[1]s / (1 + square(%[2]s / %[1]s)) / %[1]s, 0)", larger, lesser)
 }
 
 // epsilon is the distance from 1 to the next number.

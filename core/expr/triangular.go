@@ -22,13 +22,7 @@ func applySolveTriangular(b *builder, x []*Node, p *params) (*Node, error) {
 	if p.bool("unit_diagonal", false) {
 		scalars = "unit=1"
 	}
-	switch trans := p.text("trans", "N"); trans {
-	case "N":
-	case "T":
-		kind.trans = true
-	default:
-		p.fail("trans", `"N" or "T"`, trans)
-	}
+	kind.trans = p.choice("trans", "N", "T") == "T"
 	if p.err != nil {
 		return nil, p.err
 	}

@@ -57,7 +57,11 @@ func chol[T float](args *Args, out *tile.Tile) error {
 		}
 	}
 	if row >= 0 {
-		return &Numerical{Kernel: "chol", Row: int64(row), Reason: "not positive definite"}
+		reason := "not positive definite"
+		if pivot := l[row*n+row]; pivot != pivot {
+			reason = "not finite"
+		}
+		return &Numerical{Kernel: "chol", Row: int64(row), Reason: reason}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -199,14 +200,31 @@ func (x *Engine) timed(f func() error) (err error) {
 
 // failure gives an arithmetic failure, and one of a function of the user's, the task's name.
 func (x *Engine) failure(t lambdapack.Task, err error) error {
-	place := ""
+	place, first := "", int64(0)
 	for out := range x.plan.Writes(t) {
 		place = ", tile " + x.plan.TileName(out)
+		m := &x.plan.Matrices[out.Matrix]
+		if m.Rank > 0 {
+			first = m.Grid[0].Start(m.Place(out.I)[len(m.VersionLow)])
+		}
 		break
 	}
 	var numerical *kernel.Numerical
 	if errors.As(err, &numerical) {
-		return errs.New(errs.LinAlg, "%w, in task %s%s", numerical, x.plan.TaskName(t), place)
+		row, advice := "", ""
+		switch numerical.Kernel {
+		case "chol", "trsm", "trinv", "lu", "luplain": // whose rows are those of the tile that they write
+			row = fmt.Sprintf(", row %d of the matrix", first+numerical.Row)
+		}
+		switch numerical.Reason {
+		case "singular":
+			advice = ": lstsq and pinv take singular matrices"
+		case "not positive definite":
+			advice = `: solve with assume_a="sym", lu_factor and eigh take such matrices`
+		case "not finite":
+			advice = ": it has NaNs or infinities, or numbers so large that sums of their products are"
+		}
+		return errs.New(errs.LinAlg, "%w%s, in task %s%s%s", numerical, row, x.plan.TaskName(t), place, advice)
 	}
 	if errs.KindOf(err) == errs.Function {
 		return errs.New(errs.Function, "task %s%s: %w", x.plan.TaskName(t), place, err)

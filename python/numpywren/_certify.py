@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._factors import Factorization, norm_estimate
+from ._factors import EMPTY, Factorization, norm_estimate, reciprocal
 from ._spectral import symmetric
 
 if TYPE_CHECKING:
@@ -49,13 +49,19 @@ class FactorCertificate(NamedTuple):
 def solution(ex: Executor, A: BigMatrix, b: BigMatrix, x: BigMatrix, F: Factorization, method: str = "direct") -> Certificate:
     """What the residual of a solution, and the condition of A, say of it."""
     residual, norm = columns(ex, b - ex.matmul(A, x)), ex.linalg.norm(A, np.inf)
-    error = ex.max(residual / (norm * columns(ex, x) + columns(ex, b)))
+    size = norm * columns(ex, x) + columns(ex, b)
+    error = ex.linalg.vector_norm(residual / nonzero(ex, size), np.inf)  # where b is zero the residual is
     return Certificate(float(error.item()), F.rcond(), method)
 
 
 def columns(ex: Executor, x: Any) -> BigMatrix:
-    """The largest magnitude of each column."""
-    return ex.max(abs(x), axis=0)
+    """The largest magnitude of each column; 0 of one without elements."""
+    return ex.linalg.vector_norm(x, np.inf, axis=0)
+
+
+def nonzero(ex: Executor, x: BigMatrix) -> BigMatrix:
+    """x with ones in place of zeros, to divide by."""
+    return ex.where(x == 0, 1.0, x)
 
 
 def factors(ex: Executor, A: BigMatrix, product: BigMatrix, orthonormal: list[BigMatrix], rcond: float) -> FactorCertificate:
@@ -78,19 +84,20 @@ def inverse_rcond(ex: Executor, A: BigMatrix, *triangles: tuple[BigMatrix, bool]
         return x
 
     T, given = triangles[0][0], list(triangles)
+    if not T.size:
+        return EMPTY
     try:
         inverse = norm_estimate(*(ex, T.shape[0], T.dtype), lambda x: solved(x, given, 0), lambda x: solved(x, given[::-1], 1))
     except np.linalg.LinAlgError:
         return 0.0
-    norm = float(ex.linalg.norm(A, 1).item())
-    return 1 / norm / inverse if norm and inverse else 0.0
+    return reciprocal(float(ex.linalg.norm(A, 1).item()), inverse)
 
 
 def qr(ex: Executor, A: BigMatrix, Q: BigMatrix, R: BigMatrix) -> FactorCertificate:
     """That of A = Q R."""
     ex.persist(Q, R)
     m, n = A.shape
-    rcond = inverse_rcond(ex, R[:n], (R[:n], False)) if m >= n > 0 else math.nan
+    rcond = inverse_rcond(ex, R[:n], (R[:n], False)) if m >= n else math.nan
     return factors(ex, A, ex.matmul(Q, R), [Q], rcond)
 
 
@@ -98,18 +105,22 @@ def svd(ex: Executor, A: BigMatrix, U: BigMatrix, S: BigMatrix, Vh: BigMatrix) -
     """That of A = U diag(S) Vh."""
     ex.persist(U, S, Vh)
     k = S.shape[0]
-    largest, least = (float(ex.max(S).item()), float(ex.min(S).item())) if k else (0.0, 0.0)
-    rcond = least / largest if largest else 0.0
-    return factors(ex, A, ex.matmul(U[:, :k] * S, Vh[:k]), [U, Vh.T], rcond)
+    return factors(ex, A, ex.matmul(U[:, :k] * S, Vh[:k]), [U, Vh.T], _ratio(ex, S))
+
+
+def _ratio(ex: Executor, sizes: BigMatrix) -> float:
+    """The least of some sizes over the largest."""
+    if not sizes.size:
+        return EMPTY
+    largest = float(ex.max(sizes).item())
+    return float(ex.min(sizes).item()) / largest if largest else 0.0
 
 
 def eigh(ex: Executor, A: BigMatrix, w: BigMatrix, V: BigMatrix, uplo: str) -> FactorCertificate:
     """That of A = V diag(w) Vᵀ, for a symmetric A of which only one triangle counts."""
     ex.persist(w, V)
     A = symmetric(ex, A if uplo == "L" else A.T)
-    sizes = abs(w)
-    largest, least = (float(ex.max(sizes).item()), float(ex.min(sizes).item())) if w.size else (0.0, 0.0)
-    return factors(ex, A, ex.matmul(V * w, V.T), [V], least / largest if largest else 0.0)
+    return factors(ex, A, ex.matmul(V * w, V.T), [V], _ratio(ex, abs(w)))
 
 
 def cholesky(ex: Executor, A: BigMatrix, L: BigMatrix) -> FactorCertificate:
@@ -130,7 +141,7 @@ def lu(ex: Executor, A: BigMatrix, P: BigMatrix | None, L: BigMatrix, U: BigMatr
         order = ex.expand_dims(P, 1) == ex.arange(P.shape[0]) if P.ndim == 1 else P
         product = ex.matmul(order.astype(L.dtype), product)
     rcond = math.nan
-    if A.shape[0] == A.shape[1] and A.size:
+    if A.shape[0] == A.shape[1]:
         F = ex.linalg.lu_factor(A) if P is None else None  # L is no triangle
         rcond = F.rcond() if F else inverse_rcond(ex, A, (L, True), (U, False))
     return factors(ex, A, product, [], rcond)

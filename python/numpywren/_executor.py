@@ -17,7 +17,7 @@ from typing import Any, SupportsIndex, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from . import _abi, _html, _jobs, _operand, _remote
+from . import _abi, _factors, _html, _jobs, _operand, _remote
 from ._array import BigMatrix
 from ._calls import Calls, name_of
 from ._config import Config, resolve
@@ -145,7 +145,11 @@ class Executor(Functions):
         return [info["name"] for info in _abi.call_json("npw_list", self._use())]
 
     def delete(self, name: str) -> None:
-        """Deletes the matrix of that name; KeyError if there is none."""
+        """Deletes the matrix of that name, or the factorisation with all of its parts; KeyError if there is none."""
+        _name(name)
+        _factors.delete(self, name)
+
+    def _delete(self, name: str) -> None:
         _abi.call("npw_delete", self._use(), _name(name))
 
     def compute(self, *arrays: BigMatrix) -> tuple[np.ndarray[Any, Any], ...]:
@@ -329,8 +333,8 @@ class Executor(Functions):
         alive.append(array)
         return f'{{"h":{array._owned.value}}}'
 
-    def _array(self, x: Any) -> BigMatrix:
-        """Any operand as an array of this executor."""
+    def _array(self, x: Any, name: str = "X") -> BigMatrix:
+        """Any operand as an array of this executor; messages call it by its name."""
         if isinstance(x, BigMatrix):
             self._own(x)
             return x
@@ -339,7 +343,7 @@ class Executor(Functions):
         if isinstance(x, np.generic | bool | int | float):
             kind = _operand.dtype(np.asarray(x).dtype)
             return self._apply("full", shape=[], value=_operand.number("the operand", x), dtype=kind)
-        return self.matrix_init(x)
+        return self.matrix_init(_operand.ndarray(x, name))
 
     def _own(self, x: BigMatrix) -> None:
         if not isinstance(x, BigMatrix):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
+from ._orthogonal import QRFactors
 from ._spectral import square
 
 if TYPE_CHECKING:
@@ -23,8 +25,9 @@ class SlogdetResult(NamedTuple):
     logabsdet: BigMatrix
 
 
-# What stands behind the name of a factorisation in those of its parts.
-_PIVOTS, _NORM = ".pivots", ".norm"
+# What stands behind the name of a factorisation in those of its parts. Each kind has its own, which nobody else will choose:
+# what is left of one factorisation is never taken for a part of another, and `delete` knows what belongs to a name.
+_LU_PIVOTS, _LU_NORM, _CHO_NORM = ".lu_pivots", ".lu_norm", ".cho_norm"
 
 
 class Factorization:
@@ -60,8 +63,18 @@ class Factorization:
     def persist(self, name: str | None = None) -> Self:
         """Computes the factors, as one program, if they are not kept yet; gives the factorisation itself."""
         parts = self._parts()
-        names = None if name is None else [name + end for end in parts]
-        self._executor._submit(list(parts.values()), names)
+        if name is None:
+            self._executor._submit(list(parts.values()), None)
+            return self
+        if not isinstance(name, str):
+            raise TypeError(f"name is {name!r}: a string was expected")
+        for end in _ENDS:
+            if end not in parts and _is_kept(self._executor, name + end):
+                raise FileExistsError(
+                    f"there is {name + end!r} already, a part of another factorisation: delete({name!r}) it first, or choose "
+                    "another name"
+                )
+        self._executor._submit(list(parts.values()), [name + end for end in parts])
         return self
 
     def solve(self, b: Any, trans: int | str = 0) -> BigMatrix:
@@ -93,14 +106,18 @@ class Factorization:
         """An estimate of 1 / (‖A‖₁ ‖A⁻¹‖₁), at most a few times too large, from some solutions with the factors. It is 0 for a
         singular A, and `numpy.linalg.LinAlgError` is raised for one that is not square."""
         square(self._main)
+        if not self._main.size:
+            return EMPTY
         try:
             inverse = _inverse_norm(self)
         except np.linalg.LinAlgError:
             return 0.0
-        norm = float(self._norm.item())
-        if norm == 0:
-            return 0.0
-        return float(1 / norm / inverse) if inverse else float("inf")
+        return reciprocal(float(self._norm.item()), inverse)
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(f"one object, not a tuple of arrays as SciPy's: {self._instead}")
+
+    _instead: ClassVar[str]  # what to use where SciPy has a tuple
 
     def __repr__(self) -> str:
         n = self.shape[0]
@@ -111,6 +128,7 @@ class LU(Factorization):
     """L U = A with its rows exchanged."""
 
     __slots__ = ("factors", "pivots")
+    _instead = "F = lu_factor(A), then F.solve(b), or lu_solve(F, b); P, L, U = F.unpack()"
 
     def __init__(self, executor: Executor, factors: BigMatrix, pivots: BigMatrix, norm: BigMatrix) -> None:
         super().__init__(executor, norm)
@@ -118,7 +136,7 @@ class LU(Factorization):
         self.pivots = pivots  # for each row what the step of its block put there, and where its own has gone
 
     def _parts(self) -> dict[str, BigMatrix]:
-        return {"": self.factors, _PIVOTS: self.pivots, _NORM: self._norm}
+        return {"": self.factors, _LU_PIVOTS: self.pivots, _LU_NORM: self._norm}
 
     def unpack(self, permute_l: bool = False, p_indices: bool = False) -> tuple[BigMatrix, ...]:
         """P, L, U with A = P L U, as `linalg.lu` gives them."""
@@ -127,7 +145,7 @@ class LU(Factorization):
 
     def solve(self, b: Any, trans: int | str = 0) -> BigMatrix:
         ex = self._executor
-        return ex._apply("lu_solve", [self.factors, self.pivots, ex._array(b)], trans=transposition(trans))
+        return ex._apply("lu_solve", [self.factors, self.pivots, ex._array(b, "b")], trans=transposition(trans))
 
     def det(self) -> BigMatrix:
         return self._executor._apply_many("lu_det", [self.factors, self.pivots], 3, {})[0]
@@ -143,18 +161,19 @@ class Cholesky(Factorization):
     """L Lᵀ = A, for a symmetric positive definite A."""
 
     __slots__ = ("L",)
+    _instead = "C = cho_factor(A), then C.solve(b), or cho_solve(C, b); the lower triangle is C.L"
 
     def __init__(self, executor: Executor, L: BigMatrix, norm: BigMatrix) -> None:
         super().__init__(executor, norm)
         self.L = L
 
     def _parts(self) -> dict[str, BigMatrix]:
-        return {"": self.L, _NORM: self._norm}
+        return {"": self.L, _CHO_NORM: self._norm}
 
     def solve(self, b: Any, trans: int | str = 0) -> BigMatrix:
         transposition(trans)
         solve = self._executor.linalg.solve_triangular
-        return solve(self.L, solve(self.L, b, lower=True), trans="T", lower=True)
+        return solve(self.L, solve(self.L, self._executor._array(b, "b"), lower=True), trans="T", lower=True)
 
     def slogdet(self) -> SlogdetResult:
         ex = self._executor
@@ -172,24 +191,63 @@ class Cholesky(Factorization):
 
 def transposition(trans: int | str) -> str:
     """`trans` as the core takes it."""
-    names = {0: "N", 1: "T", "N": "N", "T": "T"}
-    if trans not in names:
-        raise ValueError(f'trans is {trans!r}: "N" or 0, for A X = B, or "T" or 1, for Aᵀ X = B, were expected')
-    return names[trans]
+    names = {0: "N", 1: "T", 2: "T", "N": "N", "T": "T", "C": "T"}  # SciPy's; of real numbers Aᴴ is Aᵀ
+    try:
+        return names[trans]
+    except (KeyError, TypeError):
+        raise ValueError(f'trans is {trans!r}: "N" or 0, for A X = B, or "T" or 1, for Aᵀ X = B, were expected') from None
 
 
 def open_factor(ex: Executor, name: str) -> LU | Cholesky:
     """The factorisation that was kept under a name; KeyError if there is none."""
     main = ex.open(name)
+    found = {end: ex.open(name + end) for end in _ENDS if _is_kept(ex, name + end)}
+    if _LU_PIVOTS in found and _LU_NORM in found:
+        return LU(ex, main, found[_LU_PIVOTS], found[_LU_NORM])
+    if _CHO_NORM in found:
+        return Cholesky(ex, main, found[_CHO_NORM])
+    raise KeyError(f"{name!r} is a matrix, not a factorisation: lu_factor and cho_factor keep those")
+
+
+_ENDS = (_LU_PIVOTS, _LU_NORM, _CHO_NORM)
+
+
+def delete(ex: Executor, name: str) -> None:
+    """Deletes a matrix, or a factorisation with all of its parts. The parts go first: even if this ends halfway, a later matrix
+    of that name finds none."""
+    parts = [name + end for end in _ENDS if _is_kept(ex, name + end)]
+    for part in parts:
+        ex._delete(part)
     try:
-        norm = ex.open(name + _NORM)
+        ex._delete(name)
     except KeyError:
-        raise KeyError(f"{name!r} is a matrix, not a factorisation: lu_factor and cho_factor keep those") from None
+        if parts:
+            return
+        reflections = QRFactors.names(name)
+        if not all(_is_kept(ex, part) for part in reflections):
+            raise
+        for part in reflections:
+            ex._delete(part)
+
+
+def _is_kept(ex: Executor, name: str) -> bool:
     try:
-        pivots = ex.open(name + _PIVOTS)
-    except KeyError:
-        return Cholesky(ex, main, norm)
-    return LU(ex, main, pivots, norm)
+        ex.open(name)
+    except (KeyError, ValueError):  # there is none, or it is too long for one
+        return False
+    return True
+
+
+EMPTY = 1.0  # 1 / (‖A‖ ‖A⁻¹‖) of a matrix without elements, as LAPACK's gecon has it
+
+
+def reciprocal(norm: float, inverse: float) -> float:
+    """1 / (‖A‖ ‖A⁻¹‖) from both norms, whose product is 1 or more. It is 0 where that overflows, or the solutions do from which
+    ‖A⁻¹‖ is estimated; and for a matrix of zeros."""
+    product = norm * inverse
+    if not product or (math.isnan(inverse) and math.isfinite(norm)):
+        return 0.0
+    return 1 / product
 
 
 def _inverse_norm(F: Factorization) -> float:

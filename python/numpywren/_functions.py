@@ -27,7 +27,7 @@ class Functions:
     def _apply(self, op: str, operands: Sequence[Any] = (), **params: Any) -> BigMatrix:
         raise NotImplementedError
 
-    def _array(self, x: Any) -> BigMatrix:
+    def _array(self, x: Any, name: str = "X") -> BigMatrix:
         raise NotImplementedError
 
     # ---- Products -------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def _wait(job: _abi.Handle, label: str, progress: bool) -> None:
             if done.value:
                 break
             if progress and bar is None and time.monotonic() - started > SHOW_AFTER:
-                bar = _Bar(label)
+                bar = _Bar(label, time.monotonic() - started)
             if bar is not None:
                 bar.update(_abi.call_json("npw_job_progress", job))
         if bar is not None:
@@ -77,10 +77,12 @@ def seen() -> bool:
 class _Bar:
     """A tqdm bar, in a terminal or a notebook, fed with what npw_job_progress says."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, elapsed: float) -> None:
         from tqdm.auto import tqdm  # here: it takes longer to import than all of numpywren
 
         self._bar = tqdm(total=0, desc=label, unit="task", leave=False)
+        if not self._bar.disable:
+            self._bar.start_t -= elapsed  # when the job began, for rates and the time that is left
 
     def update(self, state: dict[str, Any]) -> None:
         bar = self._bar

@@ -59,7 +59,7 @@ class Linalg:
         `numpy.linalg.LinAlgError` when it is computed and A is not positive definite.
         """
         ex = self._executor
-        A = ex._array(A)
+        A = ex._array(A, "A")
         L = ex._apply("cholesky", [A])
         return (L, _certify.cholesky(ex, A, L)) if check else L
 
@@ -84,9 +84,10 @@ class Linalg:
             check: computes at once, and gives with X a `Certificate`: its backward error, A's condition, and how X was found.
         """
         ex = self._executor
-        A, B = ex._array(A), ex._array(B)
+        A, B = ex._array(A, "A"), ex._array(B, "B")
         if refine not in (None, "float32"):
             raise ValueError(f'refine is {refine!r}: "float32" or None was expected')
+        assume_a = _assumed(assume_a)
         if refine is not None and assume_a == "pos":
             raise NotImplementedError('refine="float32" goes with assume_a="gen" or "sym" only')
         lazy = ex._apply("solve", [A, B], assume_a=assume_a)  # checks the operands
@@ -96,15 +97,15 @@ class Linalg:
 
     def inv(self, A: Any) -> BigMatrix:
         """The inverse. To solve with A, `solve` is faster and more accurate."""
-        return self._executor._apply("inv", [self._executor._array(A)])
+        return self._executor._apply("inv", [self._executor._array(A, "A")])
 
     def det(self, A: Any) -> BigMatrix:
         """The determinant."""
-        return self._executor._apply("det", [self._executor._array(A)])
+        return self._executor._apply("det", [self._executor._array(A, "A")])
 
     def slogdet(self, A: Any) -> SlogdetResult:
         """The determinant's sign, and the logarithm of its magnitude."""
-        return SlogdetResult(*self._executor._apply_many("slogdet", [self._executor._array(A)], 2, {}))
+        return SlogdetResult(*self._executor._apply_many("slogdet", [self._executor._array(A, "A")], 2, {}))
 
     @overload
     def lu(
@@ -125,7 +126,8 @@ class Linalg:
         and gives with these a `FactorCertificate`.
         """
         ex = self._executor
-        A = ex._array(A)
+        A = ex._array(A, "A")
+        pivoting = _operand.choice("pivoting", pivoting, _PIVOTING)
         params = {"permute_l": bool(permute_l), "p_indices": bool(p_indices), "pivoting": pivoting}
         out = tuple(ex._apply_many("lu", [A], 3, params))
         if not check:
@@ -136,30 +138,31 @@ class Linalg:
         """Computes the LU factors of a matrix and keeps them, under a name if one is given: what it gives solves with them,
         `F.solve(b)`, again and again, if A is square. For `pivoting` see `lu`."""
         ex = self._executor
-        A = ex._array(A)
+        A = ex._array(A, "A")
+        pivoting = _operand.choice("pivoting", pivoting, _PIVOTING)
         factors, pivots = ex._apply_many("lu_factor", [A], 2, {"pivoting": pivoting})
         return LU(ex, factors, pivots, self.norm(A, 1)).persist(name)
 
     def lu_solve(self, F: LU, b: Any, trans: int | str = 0) -> BigMatrix:
         """The X with A X = b, or Aᵀ X = b with `trans=1`, from `lu_factor(A)`."""
         if not isinstance(F, LU):
-            raise TypeError(f"F is {F!r}: what lu_factor gave was expected")
+            raise TypeError(f"F is of type {type(F).__name__}: what lu_factor gave was expected")
         return F.solve(b, trans)
 
     def cho_factor(self, A: Any, name: str | None = None) -> Cholesky:
         """Computes the Cholesky factor of a symmetric positive definite matrix and keeps it, under a name if one is given. Only
         A's lower triangle is read."""
         ex = self._executor
-        A = ex._array(A)
+        A = ex._array(A, "A")
         L = self.cholesky(A)
         lower, below = abs(ex.tril(A)), abs(ex.tril(A, -1))
-        norm = ex.max(ex.sum(lower, axis=0, keepdims=False) + ex.sum(below, axis=1, keepdims=False))
+        norm = self.vector_norm(ex.sum(lower, axis=0, keepdims=False) + ex.sum(below, axis=1, keepdims=False), np.inf)
         return Cholesky(ex, L, norm).persist(name)
 
     def cho_solve(self, F: Cholesky, b: Any) -> BigMatrix:
         """The X with A X = b, from `cho_factor(A)`."""
         if not isinstance(F, Cholesky):
-            raise TypeError(f"F is {F!r}: what cho_factor gave was expected")
+            raise TypeError(f"F is of type {type(F).__name__}: what cho_factor gave was expected")
         return F.solve(b)
 
     def open_factor(self, name: str) -> LU | Cholesky:
@@ -170,7 +173,7 @@ class Linalg:
         """The condition number: with p None or 2 the largest singular value over the least, of a matrix of any shape, with -2
         the reciprocal of that; with 1, -1, inf, -inf, "fro" and "nuc" ‖A‖ ‖A⁻¹‖ of a square one, computed at once. It is inf
         for a singular matrix. `lu_factor(A).rcond()` estimates its reciprocal with less work."""
-        return _spectral.cond(self._executor, self._executor._array(A), _order(p, "p"))
+        return _spectral.cond(self._executor, self._executor._array(A, "A"), _order(p, "p"))
 
     def pinv(self, A: Any, rcond: float | None = None, hermitian: bool = False, *, rtol: float | None = None) -> BigMatrix:
         """The pseudo-inverse, by the SVD.
@@ -181,12 +184,12 @@ class Linalg:
                 longer side of A. `rtol` is its other name.
             hermitian: A is symmetric, and only its lower triangle is read.
         """
-        return _spectral.pinv(self._executor, self._executor._array(A), rcond, bool(hermitian), rtol)
+        return _spectral.pinv(self._executor, self._executor._array(A, "A"), rcond, bool(hermitian), rtol)
 
     def matrix_rank(self, A: Any, tol: float | None = None, hermitian: bool = False, *, rtol: float | None = None) -> BigMatrix:
         """How many singular values are above `tol`, or above `rtol` times the largest: by default the machine's precision times
         the longer side of A. Of a vector: 1 unless it is zero. With `hermitian` only the lower triangle of A is read."""
-        return _spectral.matrix_rank(self._executor, self._executor._array(A), tol, bool(hermitian), rtol)
+        return _spectral.matrix_rank(self._executor, self._executor._array(A, "A"), tol, bool(hermitian), rtol)
 
     def polar(self, A: Any, side: str = "right") -> PolarResult:
         """A = U P, or A = P U with `side="left"`: U with orthonormal columns, or rows if A is wide, P symmetric and positive
@@ -195,18 +198,18 @@ class Linalg:
         It looks at A's values at once. Matrices with a shorter side of 1024 at most go by their SVD, larger ones by QR and
         Cholesky factorisations (QDWH).
         """
-        return _matfuncs.polar(self._executor, self._executor._array(A), side)
+        return _matfuncs.polar(self._executor, self._executor._array(A, "A"), side)
 
     def sqrtm(self, A: Any) -> BigMatrix:
         """The symmetric X with X X = A, for a symmetric positive semidefinite A: by Cholesky and the polar decomposition. It
         looks at A's values at once; ValueError if A is not symmetric, `numpy.linalg.LinAlgError` if it has a negative
         eigenvalue."""
-        return _matfuncs.sqrtm(self._executor, self._executor._array(A))
+        return _matfuncs.sqrtm(self._executor, self._executor._array(A, "A"))
 
     def expm(self, A: Any) -> BigMatrix:
         """The exponential of a square matrix, as scipy.linalg.expm: by scaling and squaring. It looks at A's values at once,
         and computes its powers."""
-        return _matfuncs.expm(self._executor, self._executor._array(A))
+        return _matfuncs.expm(self._executor, self._executor._array(A, "A"))
 
     def matrix_power(self, A: Any, n: SupportsIndex) -> BigMatrix:
         """A to the power n, by squaring; with a negative n that of the inverse."""
@@ -222,7 +225,7 @@ class Linalg:
     ) -> BigMatrix:
         """The X with A X = B, or Aᵀ X = B with `trans="T"`, for a triangular A. The other triangle is not read."""
         ex = self._executor
-        operands = [ex._array(A), ex._array(B)]
+        operands = [ex._array(A, "A"), ex._array(B, "B")]
         unit = bool(unit_diagonal)
         return ex._apply("solve_triangular", operands, lower=bool(lower), trans=transposition(trans), unit_diagonal=unit)
 
@@ -250,7 +253,9 @@ class Linalg:
             check: with a mode that gives Q, computes at once, and gives with Q and R a `FactorCertificate`.
         """
         ex = self._executor
-        A = ex._array(A)
+        A = ex._array(A, "A")
+        if mode not in _MODES:  # NumPy's words
+            raise ValueError(f"Unrecognized mode {mode!r}: one of {', '.join(map(repr, _MODES))} was expected")
         if check and mode in ("r", "raw"):
             raise ValueError(f'check=True with mode="{mode}": without Q there is nothing to check R against; use "reduced"')
         out = ex._apply_many("qr", [A], 5, {"mode": mode})
@@ -294,7 +299,7 @@ class Linalg:
             U, m×m or m×k; S, the k = min(m, n) singular values in descending order; Vh, n×n or k×n.
         """
         ex = self._executor
-        A = ex._array(A)
+        A = ex._array(A, "A")
         if check and not compute_uv:
             raise ValueError("check=True with compute_uv=False: without U and Vh there is nothing to check S against")
         params = {"full_matrices": bool(full_matrices), "compute_uv": bool(compute_uv)}
@@ -307,7 +312,7 @@ class Linalg:
     def svdvals(self, A: Any) -> BigMatrix:
         """The singular values, in descending order. The shorter side of A may be 65,536 at most."""
         ex = self._executor
-        return ex._apply_many("svd", [ex._array(A)], 3, {"compute_uv": False})[0]
+        return ex._apply_many("svd", [ex._array(A, "A")], 3, {"compute_uv": False})[0]
 
     @overload
     def eigh(self, A: Any, UPLO: str = "L") -> EighResult: ...
@@ -330,14 +335,14 @@ class Linalg:
         `numpy.linalg.LinAlgError` when A is not square, and, when it is computed, if A has elements that are not finite.
         """
         ex = self._executor
-        A, uplo = ex._array(A), _uplo(UPLO)
+        A, uplo = ex._array(A, "A"), _uplo(UPLO)
         result = EighResult(*ex._apply_many("eigh", [A], 2, {"uplo": uplo}))
         return (result, _certify.eigh(ex, A, *result, uplo)) if check else result
 
     def eigvalsh(self, A: Any, UPLO: str = "L") -> BigMatrix:
         """The eigenvalues of a symmetric matrix of any size, ascending; for the rest see `eigh`."""
         ex = self._executor
-        return ex._apply("eigvalsh", [ex._array(A)], uplo=_uplo(UPLO))
+        return ex._apply("eigvalsh", [ex._array(A, "A")], uplo=_uplo(UPLO))
 
     def lstsq(self, A: Any, b: Any, rcond: float | None = None) -> tuple[BigMatrix, BigMatrix, int, BigMatrix]:
         """The x of least norm that makes ‖A x - b‖ least; computed at once.
@@ -346,18 +351,20 @@ class Linalg:
             A: a matrix, whose shorter side may be 65,536 at most.
             b: a vector, or a matrix of several.
             rcond: singular values below this times the largest are taken to be zero; by default the machine's precision
-                times the longer side of A.
+                times the longer side of A, and with 0 or less the machine's precision. It is below 1.
 
         Returns:
             x; the squares of ‖A x - b‖, none unless A has more rows than columns and full rank; the rank of A; its singular
             values.
         """
         ex = self._executor
-        A, b = ex._array(A), ex._array(b)
+        A, b = ex._array(A, "A"), ex._array(b, "b")
         if rcond is None:
             kind = np.result_type(A.dtype, b.dtype, np.float32)
             rcond = float(np.finfo(kind).eps * max(A.shape, default=0))
-        rcond = float(_operand.number("rcond", rcond))
+        rcond = _operand.real("rcond", rcond)
+        if not rcond < 1:
+            raise ValueError(f"rcond is {rcond}: a number below 1 was expected, or None; nothing is left of A otherwise")
         x, squares, count, s = ex._apply_many("lstsq", [A, b], 4, {"rcond": rcond})
         ex.persist(x, squares, count, s)
         rank = int(count.item())
@@ -367,11 +374,11 @@ class Linalg:
 
     def ridge(self, A: Any, b: Any, alpha: float) -> BigMatrix:
         """The x that makes ‖A x - b‖² + alpha ‖x‖² least, for an alpha above 0."""
-        alpha = float(_operand.number("alpha", alpha))
+        alpha = _operand.real("alpha", alpha)
         if not 0 < alpha < float("inf"):
             raise ValueError(f"alpha is {alpha}: a number above 0 was expected; lstsq solves without one")
         ex = self._executor
-        return ex._apply_many("lstsq", [ex._array(A), ex._array(b)], 4, {"alpha": alpha})[0]
+        return ex._apply_many("lstsq", [ex._array(A, "A"), ex._array(b, "b")], 4, {"alpha": alpha})[0]
 
     def svd_lowrank(
         self,
@@ -396,17 +403,19 @@ class Linalg:
             `U`, `S`, `Vh`; `error`, the Frobenius norm of what they leave of A, which is not an estimate: it is computed
             from the norms of A and of S, so that it is right to about 8 digits of A's norm; `bounds`, one for each of S.
         """
-        return _lowrank.svd_lowrank(self._executor, self._executor._array(A), k, oversample, iterations, seed, tol)
+        return _lowrank.svd_lowrank(self._executor, self._executor._array(A, "A"), k, oversample, iterations, seed, tol)
 
     def pca(self, X: Any, k: SupportsIndex) -> PCAResult:
         """The k directions in which the rows of X vary most, computed at once.
 
         They are those of X without its mean: by its SVD if a side of it is at most 4096, else by `svd_lowrank`.
         """
-        ex, X = self._executor, self._executor._array(X)
+        ex, X = self._executor, self._executor._array(X, "X")
         if X.ndim != 2:
             raise np.linalg.LinAlgError(f"{X.ndim}-dimensional array given. Array must be two-dimensional")
         k, least = _operand.integer("k", k), min(X.shape)
+        if least == 0:
+            raise ValueError(f"X has the shape {X.shape}: there are no directions of an array without elements")
         if not 1 <= k <= least:
             raise ValueError(f"k is {k}: 1 to {least}, the shorter side of X, were expected")
         mean = ex.mean(X, axis=0)
@@ -427,7 +436,31 @@ def _order(ord: Any, name: str = "ord") -> float | str | None:
         ord = ord.item()
     if ord is not None and not isinstance(ord, int | float | str):
         raise TypeError(f"{name} is {ord!r}: a number or a name was expected")
-    return ord
+    if isinstance(ord, str) and ord not in ("fro", "f", "nuc"):
+        raise ValueError(
+            f'Invalid norm order: {name} is {ord!r}; the names are "fro" and "nuc", others are numbers, such as numpy.inf'
+        )
+    return "fro" if ord == "f" else ord
+
+
+_MODES = ("reduced", "complete", "r", "raw")
+_PIVOTING = ("auto", "partial", "tournament")
+
+# What SciPy's solve calls what is known of a matrix, by what it is here; of real numbers "hermitian" is "symmetric".
+_ASSUMED = {"gen": "gen", "general": "gen", "pos": "pos", "positive definite": "pos"}
+_ASSUMED |= dict.fromkeys(("sym", "symmetric", "her", "hermitian"), "sym")
+_NOT_ASSUMED = ("diagonal", "tridiagonal", "banded", "upper triangular", "lower triangular")
+
+
+def _assumed(assume_a: Any) -> str:
+    """What is known of a matrix, as the core calls it."""
+    known = ", ".join(f'"{name}"' for name in _ASSUMED)
+    if isinstance(assume_a, str) and assume_a in _NOT_ASSUMED:
+        instead = "solve_triangular solves with triangles; else " if "triangular" in assume_a.split() else ""
+        raise NotImplementedError(f"assume_a is {assume_a!r}, which is not used: {instead}pass one of {known}")
+    if not isinstance(assume_a, str) or assume_a not in _ASSUMED:
+        raise ValueError(f"assume_a is {assume_a!r}: one of {known} was expected")
+    return _ASSUMED[assume_a]
 
 
 _SVD_MOST = 4096  # from here on all singular vectors take much longer than the few that are wanted

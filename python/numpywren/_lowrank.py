@@ -35,10 +35,14 @@ def svd_lowrank(
     k, extra = _operand.integer("k", k), _operand.integer("oversample", oversample)
     steps, least = None if iterations is None else _operand.integer("iterations", iterations), min(A.shape)
     tol = float(_operand.number("tol", tol))
+    if least == 0:
+        raise ValueError(f"A has the shape {A.shape}: there are no singular values of an array without elements")
     if not 1 <= k <= least:
         raise ValueError(f"k is {k}: 1 to {least}, the shorter side of A, were expected")
-    if extra < 0 or (steps is not None and steps < 0):
-        raise ValueError(f"oversample is {extra} and iterations {steps}: no negative numbers were expected")
+    if extra < 0:
+        raise ValueError(f"oversample is {extra}: a number of 0 or more was expected")
+    if steps is not None and steps < 0:
+        raise ValueError(f"iterations is {steps}: a number of 0 or more was expected, or None")
     if not 0 < tol < 1:
         raise ValueError(f"tol is {tol}: a number between 0 and 1 was expected")
     A = floating(ex, A)

@@ -80,6 +80,14 @@ def block(value: Sequence[SupportsIndex] | None) -> list[int] | None:
     return lengths
 
 
+def choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """`value`, if it is one of several names."""
+    if not isinstance(value, str) or value not in choices:
+        known = ", ".join(f'"{x}"' for x in choices[:-1])
+        raise ValueError(f'{name} is {value!r}: {known} or "{choices[-1]}" was expected')
+    return value
+
+
 def integer(name: str, value: Any) -> int:
     """`value` as an int; it may be any integer type, but no bool."""
     if isinstance(value, bool | np.bool_):
@@ -103,6 +111,14 @@ def number(name: str, value: Any) -> bool | int | float:
     return plain
 
 
+def real(name: str, value: Any) -> float:
+    """`value` as a float; it may be any real number, but no bool."""
+    plain = number(name, value)
+    if isinstance(plain, bool):
+        raise TypeError(f"{name} is {value!r}: a real number was expected")
+    return float(plain)
+
+
 def dtype(value: npt.DTypeLike) -> str:
     """The name of a real dtype."""
     d = np.dtype(value)
@@ -117,7 +133,11 @@ def ndarray(X: Any, name: str = "X") -> np.ndarray[Any, Any]:
         raise TypeError(f"{name} is a masked array, whose mask would be lost: pass {name}.filled(value)")
     if not isinstance(X, np.ndarray):
         known = hasattr(X, "__array_interface__") or hasattr(X, "__array__")
-        X = np.from_dlpack(X) if hasattr(X, "__dlpack__") and not known else np.asarray(X)
+        given, X = X, np.from_dlpack(X) if hasattr(X, "__dlpack__") and not known else np.asarray(X)
+        if X.dtype == object and X.ndim == 0:
+            hint = f"pass {name}.toarray()" if hasattr(given, "toarray") else "an array of real numbers was expected"
+            what = "None" if given is None else type(given).__name__
+            raise TypeError(f"{name} is {what}, an object that is no dense array: {hint}")
     a: np.ndarray[Any, Any] = X.view(np.ndarray)
     if a.dtype.kind not in REAL:
         hint = "pass its real and imaginary parts" if a.dtype.kind == "c" else f"convert it with {name}.astype(float)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
     from ._array import BigMatrix
@@ -92,7 +92,13 @@ class QRFactors:
 
     def _multiply(self, C: Any, trans: bool) -> BigMatrix:
         ex = self._executor
-        return ex._apply("qr_multiply", [*self._parts[:4], ex._array(C)], trans=trans)
+        return ex._apply("qr_multiply", [*self._parts[:4], ex._array(C, "C")], trans=trans)
+
+    def __matmul__(self, C: Any) -> NoReturn:
+        raise TypeError("the factors of A are no matrix: F.multiply(C) is Q C, F.multiply_transposed(C) is Qᵀ C")
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("one object, not NumPy's (h, tau): F.R is the triangle, F.multiply(C) is Q C; Q, R = qr(A) gives both")
 
     def persist(self, name: str | None = None) -> QRFactors:
         """Computes the factors, as one program, and keeps their tiles here, under `name` if one is given; gives the factors
@@ -103,7 +109,17 @@ class QRFactors:
     @classmethod
     def open(cls, executor: Executor, name: str) -> QRFactors:
         """The factors of that name."""
-        return cls(executor, [executor.open(f"{name}.{part}") for part in _PARTS])
+        try:
+            return cls(executor, [executor.open(part) for part in cls.names(name)])
+        except KeyError:
+            raise KeyError(f'there are no QR factors named {name!r}: qr(A, "raw").persist(name) keeps them') from None
+
+    @staticmethod
+    def names(name: str) -> list[str]:
+        """The names of the parts of factors of a name."""
+        if not isinstance(name, str):
+            raise TypeError(f"name is {name!r}: a string was expected")
+        return [f"{name}.{part}" for part in _PARTS]
 
     def __repr__(self) -> str:
         return f"<QR factors of a matrix of shape {self.shape}, {self.dtype}>"

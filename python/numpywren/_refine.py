@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import _certify
-from ._certify import Certificate, columns
+from ._certify import Certificate, columns, nonzero
 from ._factors import LU, Factorization
 from ._spectral import symmetric
 
@@ -46,9 +46,15 @@ def refined(ex: Executor, A: BigMatrix, b: BigMatrix, check: bool) -> BigMatrix 
 
 def _refined(ex: Executor, A: BigMatrix, b: BigMatrix) -> tuple[BigMatrix, Factorization, str]:
     """The solution, the factors that it is from, and how it was found."""
-    norm = float(ex.linalg.norm(A, np.inf).item()) if A.size else 0.0
+    if not b.size:
+        return _direct(ex, A, b, "direct")
+    largest = ex.persist(ex.linalg.norm(A, np.inf), ex.linalg.vector_norm(A, np.inf), ex.linalg.vector_norm(b, np.inf))
+    norm, *sizes = (float(x.item()) for x in largest)
+    for name, size in zip("Ab", sizes, strict=True):
+        if not math.isfinite(size):
+            return _without(ex, A, b, f"{name} has NaNs or infinities")
     if not 0 < norm < float(np.finfo(np.float32).max) / 2:
-        return _without(ex, A, b, "A is zero, not finite, or too large for float32")
+        return _without(ex, A, b, "A is zero, or too large for float32")
     wanted = norm * np.finfo(np.float64).eps * math.sqrt(A.shape[0])
     F = ex.linalg.lu_factor(A.astype(np.float32))
     x, r = ex.zeros(b.shape), b
@@ -104,7 +110,7 @@ class _Krylov:
         r = ex.expand_dims(r, 1) if vector else r
         z = self._F.solve(r)
         size = ex.linalg.norm(z, axis=0)
-        space, triangle = [z / _nonzero(ex, size)], list[list["BigMatrix"]]()
+        space, triangle = [z / nonzero(ex, size)], list[list["BigMatrix"]]()
         turns, right = list[tuple["BigMatrix", "BigMatrix"]](), [size]
         ex.persist(space[0], size)
         for _ in range(MOST_INNER):
@@ -112,12 +118,12 @@ class _Krylov:
             for i, (c, s) in enumerate(turns):
                 h[i], h[i + 1] = c * h[i] + s * h[i + 1], c * h[i + 1] - s * h[i]
             length = ex.sqrt(h[-2] * h[-2] + h[-1] * h[-1])
-            c, s = ex.where(length > 0, h[-2] / _nonzero(ex, length), 1.0), h[-1] / _nonzero(ex, length)
+            c, s = ex.where(length > 0, h[-2] / nonzero(ex, length), 1.0), h[-1] / nonzero(ex, length)
             turns.append((c, s))
             triangle.append([*h[:-2], length])
             right[-1:] = [c * right[-1], -s * right[-1]]
             space.append(w)
-            reached = ex.max(abs(right[-1]) / _nonzero(ex, size))
+            reached = ex.max(abs(right[-1]) / nonzero(ex, size))
             ex.persist(w, *triangle[-1], c, s, *right[-2:], reached)
             if not reached.item() > INNER:
                 break
@@ -131,7 +137,7 @@ class _Krylov:
             h.append(ex.sum(v * w, axis=0))
             w = w - v * h[-1]
         h.append(ex.linalg.norm(w, axis=0))
-        return w / _nonzero(ex, h[-1]), h
+        return w / nonzero(ex, h[-1]), h
 
     def _combined(
         self, space: list[BigMatrix], triangle: list[list[BigMatrix]], right: list[BigMatrix], vector: bool
@@ -142,23 +148,22 @@ class _Krylov:
         for i in reversed(range(n)):
             for k in range(i + 1, n):
                 y[i] = y[i] - triangle[k][i] * y[k]
-            y[i] = y[i] / _nonzero(ex, triangle[i][i])
+            y[i] = y[i] / nonzero(ex, triangle[i][i])
         d = space[0] * y[0]
         for v, weight in zip(space[1:], y[1:], strict=False):
             d = d + v * weight
         return ex.squeeze(d, 1) if vector else d
 
 
-def _nonzero(ex: Executor, x: BigMatrix) -> BigMatrix:
-    """x with ones in place of zeros, to divide by."""
-    return ex.where(x == 0, 1.0, x)
-
-
 def _without(ex: Executor, A: BigMatrix, b: BigMatrix, why: str) -> tuple[BigMatrix, Factorization, str]:
     _warn(f"{why}; it is solved in float64", 6)
+    return _direct(ex, A, b, "fallback")
+
+
+def _direct(ex: Executor, A: BigMatrix, b: BigMatrix, method: str) -> tuple[BigMatrix, Factorization, str]:
     F = ex.linalg.lu_factor(A)
     (x,) = ex.persist(F.solve(b))
-    return x, F, "fallback"
+    return x, F, method
 
 
 def _warn(what: str, stacklevel: int = 5) -> None:

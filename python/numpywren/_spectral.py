@@ -94,7 +94,9 @@ def cond(ex: Executor, A: BigMatrix, p: Any) -> BigMatrix:
         largest, least = ex.max(S), ex.min(S)
         ratio = least / largest if p == -2 else largest / least
         return ex.where(largest == 0, math.inf, ratio).astype(A.dtype)
-    norm = ex.linalg.norm(square(A), p)  # p is checked before there is any work
+    if p not in (1, -1, math.inf, -math.inf, "fro", "nuc"):
+        raise ValueError(f'Invalid norm order: p is {p!r}; None, 1, -1, 2, -2, inf, -inf, "fro" or "nuc" was expected')
+    norm = ex.linalg.norm(square(A), p)
     try:
         (result,) = ex.persist(norm * ex.linalg.norm(ex.linalg.inv(A), p))
     except np.linalg.LinAlgError:
