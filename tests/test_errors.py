@@ -200,3 +200,12 @@ def test_nothing_is_lost(ex):
     assert "L" not in ex.list()
     np.testing.assert_array_equal(ex.open("kept").numpy(), np.full((30, 30), -1.0))
     ex.delete("kept")
+
+
+@pytest.mark.parametrize("name", ["linalg", "random", "dot"])
+def test_what_numpy_has_in_its_module(name):
+    with pytest.raises(AttributeError, match=rf"'{name}'.*default_executor\(\); npwex\.{name}$"):
+        getattr(npywren, name)
+    for other in ("nothing", "_apply", "__path__x"):
+        with pytest.raises(AttributeError, match=f"has no attribute '{other}'$"):
+            getattr(npywren, other)

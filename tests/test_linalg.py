@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 from numpy.linalg import LinAlgError
+
+import numpywren as npywren
 
 SIZES = [1, 2, 15, 16, 17, 64, 101]
 BLOCKS = [16, 30, 200]
@@ -167,8 +171,6 @@ def test_shapes_that_do_not_fit(ex, call):
 
 
 def test_same_bits_with_any_number_of_workers(spd):
-    import numpywren as npywren
-
     A, B = spd(150), np.random.default_rng(1).standard_normal((150, 30))
     found = []
     for workers in (1, 2, 4):
@@ -176,3 +178,23 @@ def test_same_bits_with_any_number_of_workers(spd):
             x = ex.linalg.solve(ex.matrix_init(A, block_shape=(32, 32)), B, assume_a="pos")
             found.append(x.numpy().tobytes())
     assert len(set(found)) == 1
+
+
+def test_types_of_results_can_be_named(ex, spd):
+    """Whoever annotates with them finds them in the package, and `help` tells what every function and attribute is."""
+    la, S = ex.linalg, spd(5)
+    given = [la.qr(S), la.svd(S), la.eigh(S), la.svd_lowrank(S, 2), la.pca(S, 2), la.polar(S), la.slogdet(S)]
+    given += [la.lu_factor(S), la.cho_factor(S), la.qr(S, "raw"), la.solve(S, S, check=True)[1], la.cholesky(S, check=True)[1]]
+    kinds = [type(result) for result in given]
+    assert [getattr(npywren, kind.__name__) for kind in kinds] == kinds
+    assert {kind.__name__ for kind in kinds} < set(npywren.__all__)
+    for kind in (type(la), npywren.LU, npywren.Cholesky, npywren.QRFactors):
+        for name in dir(kind):
+            assert name.startswith("_") or inspect.getdoc(getattr(kind, name)), name
+
+
+def test_how_results_look(ex, spd):
+    la, S = ex.linalg, spd(5)
+    assert repr(la) == f"<the linear algebra of {ex!r}>"
+    for F in (la.lu_factor(S), la.cho_factor(S), la.qr(S, "raw")):
+        assert repr(F) == f"<numpywren.{type(F).__name__} of a 5 × 5 matrix, float64>"

@@ -231,7 +231,7 @@ def test_stored_factors(tmp_path, rng):
             wanted = F.multiply(C).numpy()
         with npywren.local_executor(path=tmp_path, progress=False) as ex:
             F = ex.linalg.open_qr(f"F{block[0]}")
-            assert repr(F) == "<QR factors of a matrix of shape (70, 30), float64>"
+            assert repr(F) == "<numpywren.QRFactors of a 70 × 30 matrix, float64>"
             np.testing.assert_array_equal(F.multiply(C).numpy(), wanted)
             np.testing.assert_allclose(F.multiply_transposed(X).numpy()[:30], F.R.numpy(), atol=1e-12)
             with pytest.raises(KeyError):

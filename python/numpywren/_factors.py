@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class SlogdetResult(NamedTuple):
-    """The sign of a determinant, and the logarithm of its magnitude."""
+    """`sign`, the sign of a determinant: 1, -1 or 0; and `logabsdet`, the logarithm of its magnitude. Both have no
+    dimensions."""
 
     sign: BigMatrix
     logabsdet: BigMatrix
@@ -33,7 +34,8 @@ _LU_PIVOTS, _LU_NORM, _CHO_NORM = ".lu_pivots", ".lu_norm", ".cho_norm"
 class Factorization:
     """A matrix A in factored form, kept in tiles here. What its methods give is lazy, but for `rcond`.
 
-    `persist(name)` gives it a name, under which `linalg.open_factor(name)` finds it again, also in another process.
+    `persist(name)` gives it a name, under which `linalg.open_factor(name)` finds it again, also in another process. Its parts
+    are matrices with that name, and names that begin with it: `npwex.delete(name)` takes all.
     """
 
     __slots__ = ("_executor", "_norm")
@@ -61,7 +63,8 @@ class Factorization:
         return self._main.dtype
 
     def persist(self, name: str | None = None) -> Self:
-        """Computes the factors, as one program, if they are not kept yet; gives the factorisation itself."""
+        """Computes the factors, as one program, if they are not kept yet, and names them if a name is given; gives the
+        factorisation itself. FileExistsError if a name is taken."""
         parts = self._parts()
         if name is None:
             self._executor._submit(list(parts.values()), None)
@@ -78,32 +81,39 @@ class Factorization:
         return self
 
     def solve(self, b: Any, trans: int | str = 0) -> BigMatrix:
-        """The X with A X = b, or Aᵀ X = b with `trans=1`."""
+        """The X with A X = b, or Aᵀ X = b with `trans=1`, in b's shape: float32 if A and b are, float64 otherwise.
+
+        `numpy.linalg.LinAlgError` when A is not square, and, when it is computed, if A is singular. ValueError when b has not
+        as many rows as A, or for another `trans`.
+        """
         raise NotImplementedError
 
     def det(self) -> BigMatrix:
-        """The determinant."""
+        """The determinant of a square A, without dimensions; `numpy.linalg.LinAlgError` for another."""
         sign, log = self.slogdet()
         return sign * self._executor.exp(log)
 
     def slogdet(self) -> SlogdetResult:
-        """The determinant's sign and the logarithm of its magnitude."""
+        """The sign of the determinant of a square A, and the logarithm of its magnitude, -inf for a singular A. Both have no
+        dimensions; `numpy.linalg.LinAlgError` for another A."""
         raise NotImplementedError
 
     def logdet(self) -> BigMatrix:
-        """The logarithm of the determinant's magnitude."""
+        """The logarithm of the determinant's magnitude: `slogdet().logabsdet`."""
         return self.slogdet().logabsdet
 
     def inv(self) -> BigMatrix:
-        """The inverse."""
+        """The inverse of a square A, n×n; `numpy.linalg.LinAlgError` for another, and, when it is computed, if A is
+        singular."""
         raise NotImplementedError
 
     def inv_diag(self) -> BigMatrix:
-        """The diagonal of the inverse, as a vector."""
+        """The diagonal of the inverse, as a vector: an `LU` computes the whole inverse for it, a `Cholesky` that of L alone."""
         return self._executor._apply("diagonal", [self.inv()], k=0)
 
     def rcond(self) -> float:
-        """An estimate of 1 / (‖A‖₁ ‖A⁻¹‖₁), at most a few times too large, from some solutions with the factors. It is 0 for a
+        """An estimate of 1 / (‖A‖₁ ‖A⁻¹‖₁), at most a few times too large, from some solutions with the factors, at once (N.
+        Higham, Experience with a matrix norm estimator, SIAM J. Sci. Stat. Comput. 11, 1990: LAPACK's lacn2). It is 0 for a
         singular A, and `numpy.linalg.LinAlgError` is raised for one that is not square."""
         square(self._main)
         if not self._main.size:
@@ -125,21 +135,30 @@ class Factorization:
 
 
 class LU(Factorization):
-    """L U = A with its rows exchanged."""
+    """L U = A with its rows exchanged, as `lu_factor` keeps it: `factors` and `pivots`, and the 1-norm of A.
 
-    __slots__ = ("factors", "pivots")
+    Their names are `name`, `name.lu_pivots` and `name.lu_norm`. `unpack` gives L and U.
+    """
+
+    __slots__ = {  # with what `help` says of them
+        "factors": "U, and below its diagonal L without its own, in the shape of A. Unlike in LAPACK's getrf, the rows of a "
+        "block column of L are not exchanged by the steps after its own.",
+        "pivots": "Two columns of int64, a line for each row of A: the row that the step of its block put there, and where its "
+        "own has gone. Unlike LAPACK's ipiv.",
+    }
     _instead = "F = lu_factor(A), then F.solve(b), or lu_solve(F, b); P, L, U = F.unpack()"
 
     def __init__(self, executor: Executor, factors: BigMatrix, pivots: BigMatrix, norm: BigMatrix) -> None:
         super().__init__(executor, norm)
-        self.factors = factors  # U, and L without its diagonal, whose rows are not exchanged by the steps after theirs
-        self.pivots = pivots  # for each row what the step of its block put there, and where its own has gone
+        self.factors = factors
+        self.pivots = pivots
 
     def _parts(self) -> dict[str, BigMatrix]:
         return {"": self.factors, _LU_PIVOTS: self.pivots, _LU_NORM: self._norm}
 
     def unpack(self, permute_l: bool = False, p_indices: bool = False) -> tuple[BigMatrix, ...]:
-        """P, L, U with A = P L U, as `linalg.lu` gives them."""
+        """P, L, U with A = P L U, as `linalg.lu` gives them: two, P L and U, with `permute_l=True`; with `p_indices=True` a
+        vector of int64 instead of P."""
         params = {"permute_l": bool(permute_l), "p_indices": bool(p_indices)}
         return tuple(self._executor._apply_many("lu_unpack", [self.factors, self.pivots], 3, params))
 
@@ -158,9 +177,12 @@ class LU(Factorization):
 
 
 class Cholesky(Factorization):
-    """L Lᵀ = A, for a symmetric positive definite A."""
+    """L Lᵀ = A, for a symmetric positive definite A, as `cho_factor` keeps it: `L`, and the 1-norm of A.
 
-    __slots__ = ("L",)
+    Their names are `name` and `name.cho_norm`.
+    """
+
+    __slots__ = {"L": "The lower triangular factor, n×n; what is above its diagonal is zeros."}  # what `help` says of it
     _instead = "C = cho_factor(A), then C.solve(b), or cho_solve(C, b); the lower triangle is C.L"
 
     def __init__(self, executor: Executor, L: BigMatrix, norm: BigMatrix) -> None:

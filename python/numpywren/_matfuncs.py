@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class PolarResult(NamedTuple):
-    """A = U P, or P U: `U` has orthonormal columns, or rows if it is wide; `P` is symmetric and positive semidefinite."""
+    """A = U P, or P U: `U`, in the shape of A, has orthonormal columns, or rows if it is wide; `P`, square, is symmetric and
+    positive semidefinite."""
 
     U: BigMatrix
     P: BigMatrix

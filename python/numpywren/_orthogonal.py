@@ -10,14 +10,15 @@ if TYPE_CHECKING:
 
 
 class QRResult(NamedTuple):
-    """A = Q R."""
+    """A = Q R: `Q`, m×k, with orthonormal columns; `R`, k×n, upper triangular."""
 
     Q: BigMatrix
     R: BigMatrix
 
 
 class SVDResult(NamedTuple):
-    """A = U diag(S) Vh."""
+    """A = U diag(S) Vh: `U`, m×m or m×k, with orthonormal columns; `S`, k = min(m, n) values in descending order; `Vh`, n×n
+    or k×n, with orthonormal rows."""
 
     U: BigMatrix
     S: BigMatrix
@@ -25,14 +26,15 @@ class SVDResult(NamedTuple):
 
 
 class EighResult(NamedTuple):
-    """A = Z diag(w) Zᵀ: `eigenvalues` is w, `eigenvectors` Z."""
+    """A = Z diag(w) Zᵀ: `eigenvalues` is w, of n elements, ascending; `eigenvectors` Z, n×n, with orthonormal columns."""
 
     eigenvalues: BigMatrix
     eigenvectors: BigMatrix
 
 
 class LowRankResult(NamedTuple):
-    """A is about U diag(S) Vh."""
+    """A is about U diag(S) Vh: `U`, m×k, with orthonormal columns; `S`, k values in descending order; `Vh`, k×n, with
+    orthonormal rows; `error`, without dimensions; `bounds`, k of them."""
 
     U: BigMatrix
     S: BigMatrix
@@ -44,7 +46,8 @@ class LowRankResult(NamedTuple):
 
 
 class PCAResult(NamedTuple):
-    """The rows of `components` are the directions of the largest variances."""
+    """The rows of `components`, k×n, are the directions of the largest variances, which are `explained_variance`; `mean`,
+    1×n, is that of the rows, and `scores`, m×k, is where they are along the components."""
 
     components: BigMatrix
     explained_variance: BigMatrix
@@ -59,7 +62,9 @@ class QRFactors:
     """A = Q R with Q as the reflections that make it, which take half of the time and memory of Q itself.
 
     `R` is an array. `multiply` applies Q, of as many rows and columns as A has rows, and `multiply_transposed` its transpose.
-    `persist(name)` keeps the factors under a name, by which `linalg.open_qr(name)` finds them, in another process too.
+    `persist(name)` keeps the factors under a name, by which `linalg.open_qr(name)` finds them, in another process too: as
+    matrices `name.V`, `name.T`, `name.U`, `name.W` and `name.R`: `npwex.delete(name)` takes all. Until then they are
+    lazy. Reflections of tiles and trees have no form as NumPy's (h, tau).
     """
 
     __slots__ = ("_executor", "_parts")
@@ -69,7 +74,7 @@ class QRFactors:
 
     @property
     def R(self) -> BigMatrix:  # noqa: N802
-        """The upper triangle."""
+        """The upper triangular factor, k×n for an m×n A, with k = min(m, n)."""
         return self._parts[4]
 
     @property
@@ -83,11 +88,11 @@ class QRFactors:
         return self.R.dtype
 
     def multiply(self, C: Any) -> BigMatrix:
-        """Q C."""
+        """Q C, in the shape of C, which has as many rows as A or is such a vector; ValueError for another."""
         return self._multiply(C, False)
 
     def multiply_transposed(self, C: Any) -> BigMatrix:
-        """Qᵀ C."""
+        """Qᵀ C, in the shape of C, which has as many rows as A or is such a vector; ValueError for another."""
         return self._multiply(C, True)
 
     def _multiply(self, C: Any, trans: bool) -> BigMatrix:
@@ -108,7 +113,7 @@ class QRFactors:
 
     @classmethod
     def open(cls, executor: Executor, name: str) -> QRFactors:
-        """The factors of that name."""
+        """The factors of that name; KeyError if there are none."""
         try:
             return cls(executor, [executor.open(part) for part in cls.names(name)])
         except KeyError:
@@ -122,4 +127,4 @@ class QRFactors:
         return [f"{name}.{part}" for part in _PARTS]
 
     def __repr__(self) -> str:
-        return f"<QR factors of a matrix of shape {self.shape}, {self.dtype}>"
+        return f"<numpywren.QRFactors of a {self.shape[0]} × {self.shape[1]} matrix, {self.dtype}>"
