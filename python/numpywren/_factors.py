@@ -30,7 +30,7 @@ class Factorization:
     """A matrix A in factored form, kept in tiles here. What its methods give is lazy, but for `rcond`.
 
     `persist(name)` gives it a name, under which `linalg.open_factor(name)` finds it again, also in another process. Its parts
-    are matrices with that name, and names that begin with it: `npwex.delete` takes each.
+    are matrices with names that begin with it: `npwex.list` has them, and `npwex.delete` frees them.
     """
 
     __slots__ = ("_executor", "_norm")
@@ -99,7 +99,7 @@ class Factorization:
     def rcond(self) -> float:
         """An estimate of 1 / (‖A‖₁ ‖A⁻¹‖₁), at most a few times too large, from some solutions with the factors, at once (N.
         Higham, Experience with a matrix norm estimator, SIAM J. Sci. Stat. Comput. 11, 1990: LAPACK's lacn2). It is 0 for a
-        singular A, and only a square one has it."""
+        singular A."""
         try:
             inverse = _inverse_norm(self)
         except np.linalg.LinAlgError:
@@ -115,10 +115,8 @@ class Factorization:
 
 
 class LU(Factorization):
-    """L U = A with its rows exchanged, as `lu_factor` keeps it: `factors` and `pivots`, and the 1-norm of A.
-
-    Their names are `name`, `name.pivots` and `name.norm`. `unpack` gives L and U.
-    """
+    """L U = A with its rows exchanged, as `lu_factor` keeps it: `factors` and `pivots`, and the 1-norm of A. `unpack` gives P,
+    L and U."""
 
     __slots__ = {  # with what `help` says of them
         "factors": "U, and below its diagonal L without its own, in the shape of A. Unlike in LAPACK's getrf, the rows of a "
@@ -156,10 +154,7 @@ class LU(Factorization):
 
 
 class Cholesky(Factorization):
-    """L Lᵀ = A, for a symmetric positive definite A, as `cho_factor` keeps it: `L`, and the 1-norm of A.
-
-    Their names are `name` and `name.norm`.
-    """
+    """L Lᵀ = A, for a symmetric positive definite A, as `cho_factor` keeps it: `L`, and the 1-norm of A."""
 
     __slots__ = {"L": "The lower triangular factor, n×n; what is above its diagonal is zeros."}  # what `help` says of it
 

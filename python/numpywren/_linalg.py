@@ -195,8 +195,8 @@ class Linalg:
         Args:
             A: a matrix of any shape. A singular one is no error here, but when something is solved with its factors. They are
                 float32 for float32, float64 for all else.
-            name: that by which `open_factor` finds the factors, with an executor's `path` in another process too. It names
-                three matrices, `name`, `name.pivots` and `name.norm`, and `npwex.delete` takes each of them.
+            name: that by which `open_factor` finds the factors, with an executor's `path` in another process too. Their parts
+                are matrices with names that begin with it: `npwex.list` has them, and `npwex.delete` frees them.
             pivoting: as of `lu`.
 
         `numpy.linalg.LinAlgError` when A is a vector. FileExistsError if a name is taken.
@@ -221,8 +221,8 @@ class Linalg:
 
         Args:
             A: a square matrix, of which only the lower triangle is read.
-            name: that by which `open_factor` finds the factor, with an executor's `path` in another process too. It names two
-                matrices, `name` and `name.norm`, and `npwex.delete` takes each of them.
+            name: that by which `open_factor` finds the factor, with an executor's `path` in another process too. Its parts are
+                matrices with names that begin with it: `npwex.list` has them, and `npwex.delete` frees them.
 
         `numpy.linalg.LinAlgError` when A is not square or not positive definite. FileExistsError if a name is taken.
         """
@@ -247,7 +247,7 @@ class Linalg:
     def cond(self, A: Any, p: float | str | None = None) -> BigMatrix:
         """The condition number: with p None or 2 the largest singular value over the least, of a matrix of any shape, with -2
         the reciprocal of that; with 1, -1, inf, -inf, "fro" and "nuc" ‖A‖ ‖A⁻¹‖ of a square one, computed at once. It is inf
-        for a singular matrix. `lu_factor(A).rcond()` estimates it with less work.
+        for a singular matrix. `lu_factor(A).rcond()` estimates its reciprocal with less work.
 
         It has no dimensions, and is float32 for float32, float64 for all else. ValueError for a `p` that there is not,
         `numpy.linalg.LinAlgError` when A has no elements, or is not square but must be; for None, 2 and -2 see also

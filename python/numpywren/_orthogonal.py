@@ -63,8 +63,8 @@ class QRFactors:
 
     `R` is an array. `multiply` applies Q, of as many rows and columns as A has rows, and `multiply_transposed` its transpose.
     `persist(name)` keeps the factors under a name, by which `linalg.open_qr(name)` finds them, in another process too: as
-    matrices `name.V`, `name.T`, `name.U`, `name.W` and `name.R`, of which `npwex.delete` takes each. Until then they are
-    lazy. Reflections of tiles and trees have no form as NumPy's (h, tau).
+    matrices `name.V`, `name.T`, `name.U`, `name.W` and `name.R`, which `npwex.delete` frees. Until then they are lazy.
+    Reflections of tiles and trees have no form as NumPy's (h, tau).
     """
 
     __slots__ = ("_executor", "_parts")
