@@ -137,7 +137,7 @@ class Factorization:
 class LU(Factorization):
     """L U = A with its rows exchanged, as `lu_factor` keeps it: `factors` and `pivots`, and the 1-norm of A.
 
-    Their names are `name`, `name.lu_pivots` and `name.lu_norm`. `unpack` gives L and U.
+    Their names are `name`, `name.lu_pivots` and `name.lu_norm`. `unpack` gives P, L and U.
     """
 
     __slots__ = {  # with what `help` says of them

@@ -250,7 +250,7 @@ class Linalg:
     def cond(self, A: Any, p: float | str | None = None) -> BigMatrix:
         """The condition number: with p None or 2 the largest singular value over the least, of a matrix of any shape, with -2
         the reciprocal of that; with 1, -1, inf, -inf, "fro" and "nuc" ‖A‖ ‖A⁻¹‖ of a square one, computed at once. It is inf
-        for a singular matrix. `lu_factor(A).rcond()` estimates it with less work.
+        for a singular matrix. `lu_factor(A).rcond()` estimates its reciprocal with less work.
 
         It has no dimensions, and is float32 for float32, float64 for all else. ValueError for a `p` that there is not,
         `numpy.linalg.LinAlgError` when A has no elements, or is not square but must be; for None, 2 and -2 see also

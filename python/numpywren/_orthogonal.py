@@ -108,7 +108,7 @@ class QRFactors:
     def persist(self, name: str | None = None) -> QRFactors:
         """Computes the factors, as one program, and keeps their tiles here, under `name` if one is given; gives the factors
         themselves."""
-        self._executor._submit(self._parts, None if name is None else [f"{name}.{part}" for part in _PARTS])
+        self._executor._submit(self._parts, None if name is None else self.names(name))
         return self
 
     @classmethod
