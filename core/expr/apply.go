@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"numpywren/core/errs"
@@ -108,6 +110,14 @@ func Apply(name string, args []Operand, values map[string]any) ([]*Node, error) 
 		n.Retain()
 	}
 	return out, nil
+}
+
+// Operations lists the names that Apply knows.
+func Operations() []string {
+	names := slices.Collect(maps.Keys(operations))
+	names = slices.AppendSeq(names, maps.Keys(ufuncs))
+	slices.Sort(names)
+	return names
 }
 
 // builder makes the nodes of one call of Apply. It keeps them alive until close; those that are part of the results live on.
