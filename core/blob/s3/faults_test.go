@@ -136,7 +136,7 @@ func TestDamage(t *testing.T) {
 	s := f.store(t)
 	for _, n := range []int{1, 1000, 40 * mib} {
 		require.NoError(t, s.PutBytes(ctx, "k", random(n), blob.PutOptions{}))
-		f.fails("GetObject", func(w http.ResponseWriter, r *http.Request) { f.serve("GetObject", &flipping{w, false}, r) })
+		f.fails("GetObject", func(w http.ResponseWriter, r *http.Request) { f.serve("GetObject", &flipping{w}, r) })
 		_, err := s.ReadAll(ctx, "k")
 		require.Equal(t, errs.OS, errs.KindOf(err), "%v", err)
 		require.ErrorContains(t, err, "damaged")
@@ -145,10 +145,26 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-type flipping struct {
-	http.ResponseWriter
-	done bool
+// TestMixture: a server that compares the version first and then gives the bytes of the object that has just taken its place.
+func TestMixture(t *testing.T) {
+	f := newFake(t)
+	s := f.store(t)
+	for _, n := range []int{1000, 40 * mib} {
+		old, other := random(n), random(n + 1)[1:]
+		require.NoError(t, s.PutBytes(ctx, "k", old, blob.PutOptions{}))
+		f.fails("GetObject", func(w http.ResponseWriter, r *http.Request) {
+			f.serve("GetObject", &flipping{w}, r)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.objects["prefix/k"] = other
+		})
+		got, err := s.ReadAll(ctx, "k")
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(other, got))
+	}
 }
+
+type flipping struct{ http.ResponseWriter }
 
 func (w *flipping) Write(p []byte) (int, error) {
 	p = bytes.Clone(p)

@@ -3,11 +3,13 @@ package s3
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
 	"runtime/debug"
 
+	"numpywren/core/blob"
 	"numpywren/core/errs"
 )
 
@@ -119,9 +121,19 @@ func (r *reader) Read(p []byte) (int, error) {
 // verdict is io.EOF, or an error when the bytes were not those that were written.
 func (r *reader) verdict() error {
 	if got := checksum(r.crc); r.want != "" && got != r.want {
-		return r.d.damaged(r.key, got, r.want)
+		return r.mismatch(r.d.damaged(r.key, got, r.want))
 	}
 	return io.EOF
+}
+
+// mismatch is the error about bytes that are not as their checksum: err, unless another object has taken the place of this one since.
+// versitygw compares the version and opens the object later, so that the bytes may be the other's.
+func (r *reader) mismatch(err error) error {
+	now, failed := r.d.Stat(r.ctx, r.key)
+	if failed == nil && now.Version != r.version || errors.Is(failed, blob.ErrNotExist) {
+		return fmt.Errorf("%s: %w", r.d.where(r.key), blob.ErrReplaced)
+	}
+	return err
 }
 
 // read gives at least a byte, or an error, or nothing at the end.
@@ -183,7 +195,7 @@ func (r *reader) fromBody(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	case isMismatch(err):
-		return n, r.d.failure("GetObject", r.key, err)
+		return n, r.mismatch(r.d.failure("GetObject", r.key, err))
 	}
 	r.leave()
 	if r.pos == r.bodyEnd {
