@@ -43,6 +43,14 @@ def test_numpys_cholesky(ex, spd):
         np.testing.assert_allclose(np.linalg.cholesky(A, upper=True).numpy(), np.linalg.cholesky(X).T, rtol=1e-10, atol=1e-12)
 
 
+def test_upper_cholesky(ex, spd):
+    X = spd(50)
+    upper_only = np.triu(X) + np.tril(np.full_like(X, np.nan), -1)  # the other triangle is not read
+    U, found = ex.linalg.cholesky(ex.matrix_init(upper_only, block_shape=(20, 20)), upper=True, check=True)
+    np.testing.assert_allclose(U.numpy(), np.linalg.cholesky(X).T, rtol=1e-10, atol=1e-12)
+    assert found.backward_error < 1e-15
+
+
 def test_cholesky_of_an_integer_matrix(ex):
     X = np.array([[4, 2], [2, 5]])
     np.testing.assert_allclose(ex.linalg.cholesky(X).numpy(), np.linalg.cholesky(X))

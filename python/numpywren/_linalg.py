@@ -72,23 +72,25 @@ class Linalg:
         return self._executor._reduce("vector_norm", x, axis, keepdims, ord=_order(ord))
 
     @overload
-    def cholesky(self, A: Any) -> BigMatrix: ...
+    def cholesky(self, A: Any, *, upper: bool = False) -> BigMatrix: ...
     @overload
-    def cholesky(self, A: Any, *, check: Literal[True]) -> tuple[BigMatrix, FactorCertificate]: ...
-    def cholesky(self, A: Any, *, check: bool = False) -> BigMatrix | tuple[BigMatrix, FactorCertificate]:
-        """The lower triangular L, n×n, with L Lᵀ = A. Only A's lower triangle is read. `check=True` computes at once, and
-        gives with L a `FactorCertificate`.
+    def cholesky(self, A: Any, *, upper: bool = False, check: Literal[True]) -> tuple[BigMatrix, FactorCertificate]: ...
+    def cholesky(self, A: Any, *, upper: bool = False, check: bool = False) -> BigMatrix | tuple[BigMatrix, FactorCertificate]:
+        """The lower triangular L, n×n, with L Lᵀ = A; with `upper` the upper triangular U with Uᵀ U = A. Only A's triangle of the
+        same name is read. `check=True` computes at once, and gives with the factor a `FactorCertificate`.
 
         By tiles (A. Buttari, J. Langou, J. Kurzak, J. Dongarra, A class of parallel tiled linear algebra algorithms for
-        multicore architectures, LAPACK Working Note 191, 2007). The upper triangular factor is `cholesky(A).T`. float32
-        for float32, float64 for all else.
+        multicore architectures, LAPACK Working Note 191, 2007). float32 for float32, float64 for all else.
 
         `numpy.linalg.LinAlgError` when A is not square, and, when it is computed, if A is not positive definite.
         """
         ex = self._executor
         A = ex._array(A, "A")
+        if upper:
+            A = A.T
         L = ex._apply("cholesky", [A])
-        return (L, _certify.cholesky(ex, A, L)) if check else L
+        factor = L.T if upper else L
+        return (factor, _certify.cholesky(ex, A, L)) if check else factor
 
     @overload
     def solve(self, A: Any, B: Any, assume_a: str = "gen", *, refine: str | None = None) -> BigMatrix: ...

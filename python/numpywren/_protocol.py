@@ -326,8 +326,7 @@ def _norm(ex: Executor, x: Any, ord: Any = None, axis: Any = None, keepdims: Any
 
 @_implements(np.linalg.cholesky)
 def _cholesky(ex: Executor, a: Any, /, *, upper: bool = False) -> BigMatrix:
-    a = ex._array(a)
-    return ex.linalg.cholesky(a.T).T if upper else ex.linalg.cholesky(a)
+    return ex.linalg.cholesky(a, upper=upper)
 
 
 @_implements(np.linalg.solve)
