@@ -19,7 +19,8 @@ import "slices"
 func fuse(def *Def) *Def {
 	out := *def
 	body, changed := simplify(def.Body)
-	out.Body = body
+	body, shorter := live(def, body)
+	out.Body, changed = body, changed || shorter
 	f := &fuser{lets: map[string]Node{}, inner: map[string]bool{}, uses: map[string]*use{},
 		values: map[*Assign]*Apply{}, gone: map[*Assign]bool{}}
 	f.census(&out)

@@ -106,6 +106,75 @@ func (c *chooser) number(n Node) (int64, bool) {
 	return 0, false
 }
 
+// live is the statements less those that write only matrices of which nothing is read or returned: a called program may return more than
+// is wanted.
+func live(def *Def, body []Stmt) (out []Stmt, changed bool) {
+	wanted := map[string]bool{}
+	for _, name := range def.Returns {
+		wanted[name] = true
+	}
+	writes := map[Stmt][]string{}
+	noteWrites(body, writes, wanted)
+	for grown := true; grown; {
+		grown = false
+		for s, names := range writes {
+			if !slices.ContainsFunc(names, func(name string) bool { return wanted[name] }) {
+				continue
+			}
+			delete(writes, s)
+			mentionedIn([]Stmt{s}, wanted)
+			grown = true
+		}
+	}
+	if len(writes) == 0 {
+		return body, false
+	}
+	return without(body, writes), true
+}
+
+// noteWrites notes the matrices that statements write tiles of, and as wanted those that are named by all other statements.
+func noteWrites(body []Stmt, writes map[Stmt][]string, wanted map[string]bool) {
+	for _, s := range body {
+		nodes, inner := stmtParts(s)
+		switch s := s.(type) {
+		case *Assign:
+			for _, t := range s.Targets {
+				writes[s] = append(writes[s], t.Matrix)
+			}
+			continue
+		case *Alias:
+			writes[s] = []string{s.Target.Matrix}
+			continue
+		}
+		for _, n := range nodes {
+			mentions(n, func(name string) bool { wanted[name] = true; return false })
+		}
+		for _, b := range inner {
+			noteWrites(b, writes, wanted)
+		}
+	}
+}
+
+// without is the statements less those that are dead.
+func without(body []Stmt, dead map[Stmt][]string) []Stmt {
+	out := make([]Stmt, 0, len(body))
+	for _, s := range body {
+		if dead[s] != nil {
+			continue
+		}
+		switch t := s.(type) {
+		case *For:
+			f := *t
+			f.Body = without(t.Body, dead)
+			s = &f
+		case *If:
+			s = &If{t.Pos, t.Cond, without(t.Then, dead), without(t.Else, dead)}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
 // rebuild is the statements with their new right sides, and without the producers that are gone.
 func (f *fuser) rebuild(body []Stmt) []Stmt {
 	out := make([]Stmt, 0, len(body))
