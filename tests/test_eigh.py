@@ -53,6 +53,9 @@ def test_small(ex, rng, n, block, dtype):
         (SMALL + 64, (100, 300), np.float32),
         (SMALL + 64, (1088, 1088), np.float64),
         (1217, (256, 256), np.float64),
+        (1100, (1100, 37), np.float64),
+        (1100, (37, 1100), np.float32),
+        (1537, (700, 200), np.float64),
     ],
 )
 def test_two_stages(ex, rng, n, block, dtype):
@@ -64,14 +67,14 @@ def test_two_stages(ex, rng, n, block, dtype):
     check_values(X, np.float64(ex.linalg.eigvalsh(A).numpy()), np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("n", [90, SMALL + 30])
-def test_one_triangle_is_read(ex, rng, n):
+@pytest.mark.parametrize(("n", "block"), [(90, (400, 400)), (SMALL + 30, (400, 400)), (SMALL + 30, (150, 600))])
+def test_one_triangle_is_read(ex, rng, n, block):
     X = symmetric(rng, n)
     above, below = X.copy(), X.copy()
     above[np.tril_indices(n, -1)] = np.nan
     below[np.triu_indices(n, 1)] = np.inf
     for Y, uplo in [(below, "L"), (above, "U"), (above, "u")]:
-        A = ex.matrix_init(Y, block_shape=(400, 400))
+        A = ex.matrix_init(Y, block_shape=block)
         check_eigh(X, *ex.compute(*ex.linalg.eigh(A, UPLO=uplo)))
         check_values(X, ex.linalg.eigvalsh(A, uplo).numpy(), np.finfo(float).eps)
 

@@ -43,6 +43,7 @@ JOBS = {
     "cholesky": (definite, lambda ex, A: [ex.linalg.cholesky(A)]),
     "qr": (general, lambda ex, A: list(ex.linalg.qr(A))),
     "qr, r": (general, lambda ex, A: [ex.linalg.qr(A, mode="r")]),
+    "eigvalsh": (definite, lambda ex, A: [ex.linalg.eigvalsh(A)]),
     "svdvals": (general, lambda ex, A: [ex.linalg.svdvals(A)]),
     "matmul": (general, lambda ex, A: [A @ A]),
 }
@@ -70,21 +71,6 @@ def test_a_quarter_of_the_matrix_is_enough(job):
             if limit != "1GiB":
                 assert ex.describe()["bytes_spilled"] > 0
     assert found[0] == found[1]
-
-
-def test_block_columns_are_a_part_of_the_matrix_that_shrinks():
-    """eigvalsh works in columns of 512, of which a task holds two."""
-    found = []
-    for limit in ("1GiB", QUARTER // 4 * 9 + (1 << 20)):
-        with npywren.local_executor(workers=2, memory_limit=limit, progress=False) as ex:
-            (A,) = ex.persist(definite(ex))
-            found.append(checksums(ex, [ex.linalg.eigvalsh(A)]))
-    assert found[0] == found[1]
-    with npywren.local_executor(workers=2, memory_limit=QUARTER, progress=False) as ex:
-        (A,) = ex.persist(definite(ex))
-        refusal = "needs 18 MiB of tiles at once, memory_limit is 8 MiB: other blocks change nothing, raise memory_limit to"
-        with pytest.raises(MemoryError, match=f"{refusal} 18 MiB"):
-            ex.linalg.eigvalsh(A).persist()
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import "numpywren/core/grid"
 
 // Sizes of symmetric eigenproblems.
 const (
-	eighPanel = 64   // columns of a panel: the programs' and the kernels'
 	eighSmall = 1024 // up to this side a matrix is one task
-	eighSide  = 512  // columns of a block that is brought to a band
+	eighSide  = 512  // of a tile of a matrix that is brought to a band, a multiple of a panel's 64 columns
+	eighLarge = 6144 // from this side on twice as much, for fewer and longer tasks
 	eighWide  = 1024 // columns of a block of eigenvectors
 	eighWhole = 2048 // up to this side the tridiagonal eigenproblem is one task
 	eighPart  = 2048 // rows of a part of it, and sides of a tile of its eigenvectors, at most
@@ -65,7 +65,11 @@ func (b *builder) blockColumns(x *Node, side int64) *Node {
 
 // band calls eigh_band: U, R, the band and the factor.
 func (b *builder) band(x *Node) ([]*Node, error) {
-	return b.callWith("eigh_band", map[string]int64{"per": eighSide / eighPanel}, b.blockColumns(x, eighSide))
+	side := int64(eighSide)
+	if x.grid[0].Len >= eighLarge {
+		side *= 2
+	}
+	return b.callWith("eigh_band", map[string]int64{"side": side}, x)
 }
 
 // applyEigvalsh is numpy.linalg.eigvalsh, for uplo "L" or "U".

@@ -6,15 +6,15 @@ import (
 )
 
 // From a symmetric matrix to a band of bandSide diagonals below the main one (LAPACK's sytrd_sy2sb; C. Bischof, B. Lang, X. Sun, 2000).
-// Block columns are tiles as high as the matrix, of which only what is on and below its diagonal is read. Panel t, of bandSide columns,
-// is taken to zero below row (t+1) bandSide by A = Q [R; 0], Q = I - V T Vᵀ, and the rest of the matrix becomes
+// The matrix is in tiles on and below its diagonal; of those on it the other half is not read. Panel t, of bandSide columns, is taken
+// to zero below row (t+1) bandSide by A = Q [R; 0], Q = I - V T Vᵀ, and the rest of the matrix becomes
 //
 //	Qᵀ A Q = A - V Wᵀ - W Vᵀ,  W = Y T - V (Tᵀ Vᵀ Y T) / 2,  Y = A V
 
 func init() {
 	register(
 		&Kernel{Name: "sy2sb", Out: sy2sbOut, Run: sy2sbRun, InPlace: -1},
-		&Kernel{Name: "sybmul", Out: sybmulOut, Run: sybmulRun, InPlace: -1},
+		&Kernel{Name: "sybmul", Out: sybmulOut, Run: sybmulRun, InPlace: -1, CanAccumulate: true},
 		&Kernel{Name: "sybw", Out: sybwOut, Run: sybwRun, InPlace: -1},
 		&Kernel{Name: "sybr2", Out: sybr2Out, Run: sybr2Run, InPlace: 0},
 	)
@@ -34,36 +34,33 @@ func isPanel(p AxisBlock, n int64) bool {
 	return p.Len == n && p.Extent <= bandSide && p.Start%bandSide == 0
 }
 
-// checkPanel wants a block column of a symmetric matrix first, its axis, and that of a panel.
-func checkPanel(name string, a *Args, tiles int) error {
-	if err := checkMatrices(name, a, tiles, tiles); err != nil {
+// checkTile wants a tile of a symmetric matrix on or below its diagonal, a tile of the panel that is the call's last axis, as high as
+// the matrix, and the blocks that are the tile's rows and columns.
+func checkTile(name string, a *Args) error {
+	if err := placed(name, a, 2); err != nil {
 		return err
 	}
-	if err := checkFloat(name, a.In[0]); err != nil {
-		return err
+	r, c, p, t := a.Axes[0], a.Axes[1], a.Axes[2], a.In[1]
+	if r.Len != c.Len || r != c && r.Start < c.end() {
+		return errs.New(errs.Value, "%s: the tile of rows %d to %d and columns %d to %d is neither on nor below the diagonal", name,
+			r.Start, r.end()-1, c.Start, c.end()-1)
 	}
-	s := a.In[0].Shape
-	if len(a.Axes) != 2 || a.Axes[0].Extent != s[1] || a.Axes[0].Len != s[0] || !isPanel(a.Axes[1], s[0]) {
-		return errs.New(errs.Value, "%s of a tile of the shape %v wants its block of columns, and a block of %d columns", name, s, bandSide)
-	}
-	for _, t := range a.In[1:] {
-		if t.Shape[0] != s[0] || t.Shape[1] != a.Axes[1].Extent && t.Shape[1] != 2*a.Axes[1].Extent {
-			return errs.New(errs.Value, "%s: a tile of the shape %v does not belong to a panel of %d columns of %d rows", name, t.Shape, a.Axes[1].Extent, s[0])
-		}
+	if !isPanel(p, r.Len) || t.Shape[0] != r.Len || t.Shape[1] != p.Extent && t.Shape[1] != 2*p.Extent {
+		return errs.New(errs.Value, "%s: a tile of the shape %v does not belong to a panel of %d columns of %d rows", name, t.Shape, p.Extent, r.Len)
 	}
 	return nil
 }
 
-// sy2sbOut: sy2sb(A, c[k], p[t]) factors panel t, which is in block column k: V, T, and the panel's diagonals as a band.
+// sy2sbOut: sy2sb(A, p[t]) factors panel t, whose columns A has in full: V, T, and the panel's diagonals as a band.
 func sy2sbOut(a *Args) ([]Spec, error) {
-	if err := checkPanel("sy2sb", a, 1); err != nil {
+	if err := checkMatrices("sy2sb", a, 1, 1); err != nil {
 		return nil, err
 	}
-	d, n, cols := a.In[0].DType, a.In[0].Shape[0], a.Axes[1].Extent
-	if a.Axes[1].Start < a.Axes[0].Start || a.Axes[1].Start+cols > a.Axes[0].Start+a.Axes[0].Extent {
-		return nil, errs.New(errs.Value, "sy2sb: the panel that begins in column %d is not in its block column", a.Axes[1].Start)
+	d, s := a.In[0].DType, a.In[0].Shape
+	if len(a.Axes) != 1 || !isPanel(a.Axes[0], s[0]) || a.Axes[0].Extent != s[1] {
+		return nil, errs.New(errs.Value, "sy2sb of a tile of the shape %v wants a block of columns, of %d at most", s, bandSide)
 	}
-	return []Spec{{d, []int64{n, cols}}, {d, []int64{bandSide, cols}}, {d, []int64{bandRows, cols}}}, nil
+	return []Spec{{d, s}, {d, []int64{bandSide, s[1]}}, {d, []int64{bandRows, s[1]}}}, checkFloat("sy2sb", a.In[0])
 }
 
 func sy2sbRun(a *Args, out []*tile.Tile, _ bool) error {
@@ -82,7 +79,7 @@ func sy2sb[T float](a *Args, out []*tile.Tile) {
 	n := int(a.In[0].Shape[0])
 	p := lastPanel(a, n)
 	v, t, band := tile.View[T](out[0]), tile.View[T](out[1]), tile.View[T](out[2])
-	panel := tile.View[T](a.In[0])[(p.start-int(a.Axes[0].Start))*n:]
+	panel := tile.View[T](a.In[0])
 	for j := range p.cols { // the diagonal block
 		copy(band[j*bandRows:], panel[j*n+p.start+j:j*n+min(p.row, n)])
 	}
@@ -108,16 +105,21 @@ func sy2sb[T float](a *Args, out []*tile.Tile) {
 	}
 }
 
-// sybmulOut: sybmul(A, V, c[j], p[t]) is what block column j, and what is beside it, adds to Y = A V.
+// sybmulOut: sybmul(A, V, r[i], c[j], p[t]) is what a tile and its transpose add to Y = A V.
 func sybmulOut(a *Args) ([]Spec, error) {
-	if err := checkPanel("sybmul", a, 2); err != nil {
+	if err := checkTile("sybmul", a); err != nil {
 		return nil, err
 	}
-	return []Spec{{a.In[0].DType, []int64{a.In[0].Shape[0], a.Axes[1].Extent}}}, nil
+	if v := a.In[1].Shape; v[1] != a.Axes[2].Extent {
+		return nil, errs.New(errs.Value, "sybmul wants a panel's V, not a tile of the shape %v", v)
+	}
+	return like(a.In[1]), nil
 }
 
-func sybmulRun(a *Args, out []*tile.Tile, _ bool) error {
-	out[0].Zero()
+func sybmulRun(a *Args, out []*tile.Tile, accumulate bool) error {
+	if !accumulate {
+		out[0].Zero()
+	}
 	if out[0].DType == tile.Float32 {
 		sybmul[float32](a, out[0])
 	} else {
@@ -126,52 +128,36 @@ func sybmulRun(a *Args, out []*tile.Tile, _ bool) error {
 	return nil
 }
 
-// part is the columns of block column Axes[0] from the rows of panel p on: the first of them, and the one after the last.
-func (p panelOf) part(a *Args) (lo, hi int) {
-	start := int(a.Axes[0].Start)
-	return max(start, p.row), start + int(a.Axes[0].Extent)
-}
+// left is the columns of the block that begin after panel p: the first of them, and the one after the last.
+func (p panelOf) left(c AxisBlock) (lo, hi int) { return max(int(c.Start), p.row), int(c.end()) }
 
-const (
-	mulRows = 512 // rows of a piece of a product with a panel: what is read of A for it is used twice
-	mulCols = 256 // columns of a piece of an update
-)
+// mulSide is the side of a piece of a product with a panel, or of an update, in rows or columns of a tile.
+const mulSide = 256
 
-// Below the diagonal block D, L is the block column:  Y₁ = D V₁ + Lᵀ V₂;  Y₂ = L V₁
+// Y_i += A V_j;  Y_j += Aᵀ V_i
 func sybmul[T float](a *Args, out *tile.Tile) {
-	n := int(out.Shape[0])
+	n, r, c := int(out.Shape[0]), a.Axes[0], a.Axes[1]
 	p := lastPanel(a, n)
-	lo, hi := p.part(a)
+	lo, hi := p.left(c)
 	if lo >= hi || p.rank == 0 {
 		return
 	}
-	x, v, y := tile.View[T](a.In[0])[(lo-int(a.Axes[0].Start))*n:], tile.View[T](a.In[1]), tile.View[T](out)
-	below := newCuts(n-hi, mulRows)
-	sums := make([]T, max(below.count(), 1)*(hi-lo)*p.cols) // of Lᵀ V₂, for each piece
-	a.each(below.count()+1, func(k int) {
-		if k == below.count() {
-			blasSymm(hi-lo, p.cols, 1, x[lo:], n, v[lo:], n, 0, y[lo:], n)
-			return
-		}
-		row, rows := below.at(k)
-		row += hi
-		if rows == 0 {
-			return
-		}
-		blasGemm(false, false, rows, p.cols, hi-lo, 1, x[row:], n, v[lo:], n, 0, y[row:], n)
-		blasGemm(true, false, hi-lo, p.cols, rows, 1, x[row:], n, v[row:], n, 0, sums[k*(hi-lo)*p.cols:], hi-lo)
-	})
-	if n == hi {
+	lda, x, v, y := ld(a.In[0]), tile.View[T](a.In[0])[(lo-int(c.Start))*ld(a.In[0]):], tile.View[T](a.In[1]), tile.View[T](out)
+	if r.Start == c.Start {
+		blasSymm(hi-lo, p.cols, 1, x[lo-int(c.Start):], lda, v[lo:], n, 1, y[lo:], n)
 		return
 	}
-	for k := range below.count() {
-		for j := range p.cols {
-			to, from := y[j*n+lo:j*n+hi], sums[(k*p.cols+j)*(hi-lo):]
-			for i := range to {
-				to[i] += from[i]
-			}
+	row := int(r.Start)
+	down, across := newCuts(int(r.Extent), mulSide), newCuts(hi-lo, mulSide)
+	a.each(down.count()+across.count(), func(k int) {
+		if k < down.count() {
+			at, rows := down.at(k)
+			blasGemm(false, false, rows, p.cols, hi-lo, 1, x[at:], lda, v[lo:], n, 1, y[row+at:], n)
+			return
 		}
-	}
+		at, cols := across.at(k - down.count())
+		blasGemm(true, false, cols, p.cols, int(r.Extent), 1, x[at*lda:], lda, v[row:], n, 1, y[lo+at:], n)
+	})
 }
 
 // sybwOut: sybw(Y, V, T, p[t]) is V and W side by side.
@@ -230,13 +216,13 @@ func sybw[T float](a *Args, out *tile.Tile) {
 	})
 }
 
-// sybr2Out: sybr2(A, VW, c[j], p[t]) is A - V Wᵀ - W Vᵀ of block column j, on and below its diagonal.
+// sybr2Out: sybr2(A, VW, r[i], c[j], p[t]) is a tile of A - V Wᵀ - W Vᵀ, on and below the diagonal.
 func sybr2Out(a *Args) ([]Spec, error) {
-	if err := checkPanel("sybr2", a, 2); err != nil {
+	if err := checkTile("sybr2", a); err != nil {
 		return nil, err
 	}
-	if a.In[1].Shape[1] != 2*a.Axes[1].Extent {
-		return nil, errs.New(errs.Value, "sybr2 wants V and W side by side, not a tile of the shape %v", a.In[1].Shape)
+	if x := a.In[1].Shape; x[1] != 2*a.Axes[2].Extent {
+		return nil, errs.New(errs.Value, "sybr2 wants V and W side by side, not a tile of the shape %v", x)
 	}
 	return like(a.In[0]), nil
 }
@@ -255,20 +241,24 @@ func sybr2Run(a *Args, out []*tile.Tile, _ bool) error {
 
 // A -= [V W] [W V]ᵀ
 func sybr2[T float](a *Args, out *tile.Tile) {
-	n := int(out.Shape[0])
+	n, r, c := int(a.In[1].Shape[0]), a.Axes[0], a.Axes[1]
 	p := lastPanel(a, n)
-	lo, hi := p.part(a)
+	lo, hi := p.left(c)
 	if lo >= hi || p.rank == 0 {
 		return
 	}
-	x, pair := tile.View[T](out)[(lo-int(a.Axes[0].Start))*n:], tile.View[T](a.In[1])
-	swapped := make([]T, (hi-lo)*2*p.cols) // [W V] of the block's rows
+	ldx, start := ld(out), int(r.Start)
+	x, pair := tile.View[T](out)[(lo-int(c.Start))*ldx:], tile.View[T](a.In[1])
+	swapped := make([]T, (hi-lo)*2*p.cols) // [W V] of the tile's columns
 	copyColumns(swapped, hi-lo, pair[p.cols*n+lo:], n, hi-lo, p.cols)
 	copyColumns(swapped[(hi-lo)*p.cols:], hi-lo, pair[lo:], n, hi-lo, p.cols)
-	cuts := newCuts(hi-lo, mulCols)
+	cuts := newCuts(hi-lo, mulSide)
 	a.each(cuts.count(), func(k int) {
 		col, cols := cuts.at(k)
-		row := lo + col
-		blasGemm(false, true, n-row, cols, 2*p.cols, -1, pair[row:], n, swapped[col:], hi-lo, 1, x[col*n+row:], n)
+		row := start
+		if r.Start == c.Start {
+			row = lo + col
+		}
+		blasGemm(false, true, int(r.end())-row, cols, 2*p.cols, -1, pair[row:], n, swapped[col:], hi-lo, 1, x[col*ldx+row-start:], ldx)
 	})
 }

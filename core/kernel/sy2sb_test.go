@@ -9,13 +9,13 @@ import (
 	"numpywren/core/tile"
 )
 
-// banding is a symmetric matrix that the kernels bring to a band, in block columns of that side.
+// banding is a symmetric matrix that the kernels bring to a band, in tiles of that side.
 type banding struct {
 	w       *workbench
 	d       tile.DType
 	n, side int
-	columns []*tile.Tile
-	v, t    []*tile.Tile // of each panel
+	tiles   [][]*tile.Tile // by row and column, up to the diagonal
+	v, t    []*tile.Tile   // of each panel
 	band    *dense
 }
 
@@ -36,28 +36,50 @@ func (r *banding) run(shared bool) {
 	}
 	r.band = newDense(bandRows, r.n)
 	for t := 0; t*bandSide < r.n; t++ {
-		p, k := r.panel(t), t*bandSide/r.side
-		out := r.w.all("sy2sb", share(&Args{In: []*tile.Tile{r.columns[k]}, Axes: []AxisBlock{r.block(k), p}}), false)
+		p := r.panel(t)
+		out := r.w.all("sy2sb", share(&Args{In: []*tile.Tile{r.w.tile(r.d, r.columns(p))}, Axes: []AxisBlock{p}}), false)
 		r.v, r.t = append(r.v, out[0]), append(r.t, out[1])
 		copy(r.band.x[t*bandSide*bandRows:], read(out[2]).x)
+		first := (t + 1) * bandSide / r.side
 		sum := r.w.tile(r.d, newDense(r.n, int(p.Extent)))
-		for j := (t + 1) * bandSide / r.side; j < len(r.columns); j++ {
-			y := r.w.run("sybmul", share(&Args{In: []*tile.Tile{r.columns[j], out[0]}, Axes: []AxisBlock{r.block(j), p}}))
-			sum = r.w.tile(r.d, combine(1, read(sum), 1, read(y)))
+		for i := first; i < len(r.tiles); i++ {
+			for j := first; j <= i; j++ {
+				product := share(&Args{In: []*tile.Tile{r.tiles[i][j], out[0]}, Axes: []AxisBlock{r.block(i), r.block(j), p}})
+				if err := sybmulRun(product, []*tile.Tile{sum}, true); err != nil {
+					r.w.t.Fatal(err)
+				}
+			}
 		}
 		pair := r.w.run("sybw", share(&Args{In: []*tile.Tile{sum, out[0], out[1]}, Axes: []AxisBlock{p}}))
-		for j := (t + 1) * bandSide / r.side; j < len(r.columns); j++ {
-			if _, err := r.w.inPlace("sybr2", share(&Args{In: []*tile.Tile{r.columns[j], pair}, Axes: []AxisBlock{r.block(j), p}})); err != nil {
-				r.w.t.Fatal(err)
+		for i := first; i < len(r.tiles); i++ {
+			for j := first; j <= i; j++ {
+				if _, err := r.w.inPlace("sybr2", share(&Args{In: []*tile.Tile{r.tiles[i][j], pair}, Axes: []AxisBlock{r.block(i), r.block(j), p}})); err != nil {
+					r.w.t.Fatal(err)
+				}
 			}
 		}
 	}
 }
 
+// columns is a panel, with zeros above the tiles that are there.
+func (r *banding) columns(p AxisBlock) *dense {
+	k := int(p.Start) / r.side
+	out := newDense(r.n, int(p.Extent))
+	for i := k; i < len(r.tiles); i++ {
+		x := read(r.tiles[i][k])
+		for j := range int(p.Extent) {
+			for row := range x.rows {
+				out.set(i*r.side+row, j, x.at(row, int(p.Start)-k*r.side+j))
+			}
+		}
+	}
+	return out
+}
+
 // q is the product of all reflections, by block columns.
 func (r *banding) q() *dense {
 	q := r.w.tile(r.d, identity(r.n))
-	for k := len(r.columns) - 1; k >= 0; k-- {
+	for k := len(r.tiles) - 1; k >= 0; k-- {
 		cols := int(r.block(k).Extent)
 		v, t := newDense(r.n, cols), newDense(bandSide, cols)
 		for p := range (cols + bandSide - 1) / bandSide {
@@ -81,16 +103,21 @@ func TestSy2sb(t *testing.T) {
 			found := make([]*banding, 2)
 			for shared := range found {
 				r := &banding{w: w, d: d, n: at.n, side: at.side}
-				for k := 0; k*at.side < at.n; k++ {
-					size := min(at.side, at.n-k*at.side)
-					column := newDense(at.n, size)
-					copy(column.x, a.columns(k*at.side, size).x)
-					for j := range size {
-						for i := range k*at.side + j { // what is above the diagonal is not read
-							column.set(i, j, math.NaN())
+				for i := 0; i*at.side < at.n; i++ {
+					r.tiles = append(r.tiles, nil)
+					for j := range i + 1 {
+						rows, cols := r.block(i), r.block(j)
+						part := newDense(int(rows.Extent), int(cols.Extent))
+						for x := range part.rows {
+							for y := range part.cols {
+								part.set(x, y, a.at(i*at.side+x, j*at.side+y))
+								if i == j && x < y { // what is above the diagonal is not read
+									part.set(x, y, math.NaN())
+								}
+							}
 						}
+						r.tiles[i] = append(r.tiles[i], w.tile(d, part))
 					}
-					r.columns = append(r.columns, w.tile(d, column))
 				}
 				r.run(shared > 0)
 				found[shared] = r
@@ -108,22 +135,27 @@ func TestSy2sb(t *testing.T) {
 func TestSy2sbRefuses(t *testing.T) {
 	w := newWorkbench(t)
 	f := func(m, n int) *tile.Tile { return w.tile(tile.Float64, newDense(m, n)) }
-	block, panel := AxisBlock{0, 128, 200}, AxisBlock{64, 64, 200}
+	block, below, panel := AxisBlock{0, 128, 200}, AxisBlock{128, 72, 200}, AxisBlock{64, 64, 200}
 	for _, bad := range []struct {
 		name string
 		in   []*tile.Tile
 		axes []AxisBlock
 	}{
-		{"sy2sb", []*tile.Tile{f(200, 100)}, []AxisBlock{block, panel}},
-		{"sy2sb", []*tile.Tile{f(200, 128)}, []AxisBlock{block, {128, 64, 200}}},
-		{"sy2sb", []*tile.Tile{f(200, 128)}, []AxisBlock{block, {60, 64, 200}}},
-		{"sybmul", []*tile.Tile{f(200, 128), f(200, 60)}, []AxisBlock{block, panel}},
-		{"sybmul", []*tile.Tile{f(200, 128), f(200, 64)}, []AxisBlock{block}},
+		{"sy2sb", []*tile.Tile{f(200, 100)}, []AxisBlock{{0, 100, 200}}},
+		{"sy2sb", []*tile.Tile{f(200, 64)}, []AxisBlock{{60, 64, 200}}},
+		{"sy2sb", []*tile.Tile{f(100, 64)}, []AxisBlock{panel}},
+		{"sybmul", []*tile.Tile{f(72, 128), f(200, 60)}, []AxisBlock{below, block, panel}},
+		{"sybmul", []*tile.Tile{f(72, 128), f(200, 128)}, []AxisBlock{below, block, panel}},
+		{"sybmul", []*tile.Tile{f(128, 72), f(200, 64)}, []AxisBlock{block, below, panel}},
+		{"sybmul", []*tile.Tile{f(72, 128), f(200, 64)}, []AxisBlock{{100, 72, 200}, block, panel}},
+		{"sybmul", []*tile.Tile{f(72, 128), f(190, 64)}, []AxisBlock{below, block, panel}},
+		{"sybmul", []*tile.Tile{f(128, 128), f(200, 64)}, []AxisBlock{below, block, panel}},
+		{"sybmul", []*tile.Tile{f(72, 128), f(200, 64)}, []AxisBlock{block}},
 		{"sybmul", nil, nil},
 		{"sybw", []*tile.Tile{f(200, 64), f(200, 64), f(60, 64)}, []AxisBlock{panel}},
 		{"sybw", []*tile.Tile{f(200, 100), f(200, 100), f(64, 100)}, []AxisBlock{{0, 100, 200}}},
 		{"sybw", []*tile.Tile{f(200, 60), f(200, 60), f(64, 60)}, []AxisBlock{{60, 60, 200}}},
-		{"sybr2", []*tile.Tile{f(200, 128), f(200, 64)}, []AxisBlock{block, panel}},
+		{"sybr2", []*tile.Tile{f(72, 128), f(200, 64)}, []AxisBlock{below, block, panel}},
 		{"larft", []*tile.Tile{f(200, 128), f(60, 128)}, nil},
 		{"larfb", []*tile.Tile{f(200, 128), f(128, 128), f(199, 5)}, []AxisBlock{block}},
 		{"stedc", []*tile.Tile{f(64, 128)}, nil},

@@ -169,14 +169,14 @@ func init() {
 	)
 }
 
-// symaxOut: symax(A, c[j]) is a tile of one element.
+// symaxOut: symax(A, r[i], c[j]) is a tile of one element: of those of A that are not above the matrix's diagonal.
 func symaxOut(a *Args) ([]Spec, error) {
 	if err := checkMatrices("symax", a, 1, 1); err != nil {
 		return nil, err
 	}
 	t := a.In[0]
-	if len(a.Axes) != 1 || a.Axes[0].Extent != t.Shape[1] || a.Axes[0].Len != t.Shape[0] {
-		return nil, errs.New(errs.Value, "symax of a tile of the shape %v wants its block of columns", t.Shape)
+	if len(a.Axes) != 2 || a.Axes[0].Extent != t.Shape[0] || a.Axes[1].Extent != t.Shape[1] {
+		return nil, errs.New(errs.Value, "symax of a tile of the shape %v wants the blocks of its rows and columns", t.Shape)
 	}
 	return []Spec{{t.DType, []int64{1, 1}}}, checkFloat("symax", t)
 }
@@ -189,21 +189,23 @@ func symaxRun(a *Args, out []*tile.Tile, _ bool) error {
 }
 
 func symax[T float](a *Args, out *tile.Tile) error {
-	n, cols, first := int(a.In[0].Shape[0]), int(a.In[0].Shape[1]), int(a.Axes[0].Start)
+	rows, cols := int(a.In[0].Shape[0]), int(a.In[0].Shape[1])
+	diagonal := int(a.Axes[1].Start - a.Axes[0].Start) // the row of the tile in which that of the matrix meets its first column
 	x := tile.View[T](a.In[0])
-	most := make([]T, cols)
+	most := make([]T, max(cols, 1))
 	bad := make([]int, cols)
-	cuts := newCuts(cols, mulCols)
+	cuts := newCuts(cols, mulSide)
 	a.each(cuts.count(), func(k int) {
 		lo, size := cuts.at(k)
 		for j := lo; j < lo+size; j++ {
+			first := min(max(diagonal+j, 0), rows)
 			var lost T // becomes NaN with one element that is not finite
-			for _, e := range x[j*n+first+j : (j+1)*n] {
+			for _, e := range x[j*rows+first : (j+1)*rows] {
 				most[j] = max(most[j], e, -e)
 				lost += e - e
 			}
 			if bad[j] = -1; lost != 0 {
-				bad[j] = notFinite(x[j*n:], n, 1, first+j)
+				bad[j] = int(a.Axes[0].Start) + notFinite(x[j*rows:], rows, 1, first)
 			}
 		}
 	})

@@ -130,7 +130,7 @@ func TestNotFinite(t *testing.T) {
 		a := symmetricNoise(seeded(9), 9)
 		a.set(7, 3, bad)
 		for name, args := range map[string]*Args{
-			"syevd": {}, "syevn": {}, "symax": {Axes: []AxisBlock{{0, 9, 9}}},
+			"syevd": {}, "syevn": {}, "symax": {Axes: []AxisBlock{{0, 9, 9}, {0, 9, 9}}},
 		} {
 			args.In = []*tile.Tile{w.tile(tile.Float64, a)}
 			_, err := w.try(name, args)
@@ -153,6 +153,37 @@ func TestNotFinite(t *testing.T) {
 	wantKind(t, err, errs.Value)
 }
 
+// TestLargest: only what is on and below the diagonal counts, in tiles wherever they are.
+func TestLargest(t *testing.T) {
+	w := newWorkbench(t)
+	const n = 7
+	a := newDense(n, n)
+	for i := range n {
+		for j := range n {
+			a.set(i, j, float64(10*i+j+1))
+			if i < j {
+				a.set(i, j, math.NaN())
+			}
+		}
+	}
+	for _, at := range []struct{ row, rows, col, cols int }{{0, 7, 0, 7}, {2, 3, 0, 2}, {2, 3, 1, 5}, {1, 4, 3, 4}, {0, 2, 3, 2}, {5, 2, 2, 5}, {3, 0, 1, 2}, {3, 2, 1, 0}} {
+		part, want := newDense(at.rows, at.cols), 0.0
+		for i := range at.rows {
+			for j := range at.cols {
+				part.set(i, j, a.at(at.row+i, at.col+j))
+				if at.row+i >= at.col+j {
+					want = max(want, part.at(i, j))
+				}
+			}
+		}
+		found := read(w.run("symax", &Args{In: []*tile.Tile{w.tile(tile.Float64, part)}, Axes: []AxisBlock{
+			{int64(at.row), int64(at.rows), n}, {int64(at.col), int64(at.cols), n}}})).x[0]
+		if found != want {
+			t.Errorf("%+v: %g, want %g", at, found, want)
+		}
+	}
+}
+
 // TestScale: what is scaled can be squared, and the factor is a power of two.
 func TestScale(t *testing.T) {
 	w := newWorkbench(t)
@@ -165,7 +196,7 @@ func TestScale(t *testing.T) {
 			a.set(2, 1, x)
 			a.set(0, 2, math.Inf(1))
 			in := w.tile(d, a)
-			largest := w.run("symax", &Args{In: []*tile.Tile{in}, Axes: []AxisBlock{{0, 3, 3}}})
+			largest := w.run("symax", &Args{In: []*tile.Tile{in}, Axes: []AxisBlock{{0, 3, 3}, {0, 3, 3}}})
 			factor := w.run("syunit", &Args{In: []*tile.Tile{largest}})
 			y := math.Abs(read(w.run("syscale", &Args{In: []*tile.Tile{in, factor}})).at(2, 1))
 			if fraction, _ := math.Frexp(read(factor).x[0]); fraction != 0.5 || x != 0 && (y > most || y < 1/most) {

@@ -4,12 +4,12 @@ package lambdapack
 var eighKernels = []Signature{
 	{Name: "sb2st", Params: "t a", outs: 3, InPlace: 0, copies: true, shape: sb2stShape, flopsAt: sb2stFlops},
 	{Name: "sb2td", Params: "t", InPlace: 0, copies: true, shape: firstShape, flops: sb2tdFlops},
-	{Name: "sy2sb", Params: "t a a", outs: 3, InPlace: -1, shape: sy2sbShape, flops: panelQR},
-	{Name: "sybmul", Params: "t t a a", InPlace: -1, shape: sybmulShape, flopsAt: sybmulFlops},
+	{Name: "sy2sb", Params: "t a", outs: 3, InPlace: -1, shape: sy2sbShape, flops: panelQR},
+	{Name: "sybmul", Params: "t t a a a", InPlace: -1, Adds: true, shape: sybmulShape, flopsAt: sybmulFlops},
 	{Name: "sybw", Params: "t t t a", InPlace: -1, shape: sybwShape, flops: func(_ *Call, in, _ [][]int64) float64 {
 		return 6 * float64(in[0][0]) * float64(in[0][1]) * float64(in[0][1])
 	}},
-	{Name: "sybr2", Params: "t t a a", InPlace: 0, shape: firstShape, flopsAt: sybmulFlops},
+	{Name: "sybr2", Params: "t t a a a", InPlace: 0, shape: sybr2Shape, flopsAt: sybmulFlops},
 	{Name: "larft", Shapes: "(n,k),(b,k)->(k,k)", InPlace: -1, flops: func(_ *Call, in, _ [][]int64) float64 {
 		return float64(in[0][0]) * float64(in[0][1]) * float64(in[0][1])
 	}},
@@ -18,7 +18,7 @@ var eighKernels = []Signature{
 	{Name: "syevn", Shapes: "(n,n)->(n,1)", InPlace: -1, copies: true, flops: syevdFlops(4)},
 	{Name: "stedc", Shapes: "(b,n)->(n,1),(n,n)", InPlace: -1, works: 1, flops: stedcFlops},
 	{Name: "sterf", Shapes: "(b,n)->(n,1)", InPlace: -1, copies: true, flops: sterfFlops},
-	{Name: "symax", Params: "t a", InPlace: -1, shape: numbersShape(1, 1)},
+	{Name: "symax", Params: "t a a", InPlace: -1, shape: numbersShape(1, 1)},
 	{Name: "syunit", Shapes: "(1,1)->(1,1)", InPlace: -1},
 	{Name: "syscale", Shapes: "(m,n),(1,1)->(m,n)", InPlace: 0},
 	{Name: "ormsb", Params: "t t t a", InPlace: 2, strips: true, shape: ormsbShape, flopsAt: ormsbFlops, Attrs: []AttrSpec{
@@ -65,18 +65,28 @@ func sb2tdFlops(_ *Call, in, _ [][]int64) float64 {
 	return 6 * bandSide * n * n
 }
 
-// sy2sbShape is V, as high as the matrix, T, and the panel's diagonals.
+// sy2sbShape is V, T, and the panel's diagonals.
 func sy2sbShape(s *shaper, c *Call, in [][]extent) [][]extent {
 	s.rank(c, 0, in[0], 2)
-	panel := axesShape(s, c, nil)[0][1]
-	return [][]extent{{in[0][0], panel}, {fixed(bandSide), panel}, {fixed(2 * bandSide), panel}}
+	panel := axesShape(s, c, nil)[0][0]
+	if !s.same(in[0][1], panel) {
+		s.mismatch(c, in)
+	}
+	return [][]extent{in[0], {fixed(bandSide), panel}, {fixed(2 * bandSide), panel}}
 }
 
 // sybmulShape is that of V.
-func sybmulShape(s *shaper, c *Call, in [][]extent) [][]extent {
-	s.rank(c, 0, in[0], 2)
-	s.rank(c, 1, in[1], 2)
-	return in[1:2]
+func sybmulShape(s *shaper, c *Call, in [][]extent) [][]extent { return symmetricTile(s, c, in)[1:2] }
+
+func sybr2Shape(s *shaper, c *Call, in [][]extent) [][]extent { return symmetricTile(s, c, in)[:1] }
+
+// symmetricTile wants a tile as large as the blocks of the call's first two axes, and what belongs to a panel.
+func symmetricTile(s *shaper, c *Call, in [][]extent) [][]extent {
+	axes := placedMatrices(s, c, in)
+	if !s.same(in[0][0], axes[0]) || !s.same(in[0][1], axes[1]) {
+		s.mismatch(c, in)
+	}
+	return in
 }
 
 // sybwShape is twice as wide as V.
@@ -95,10 +105,13 @@ func panelQR(_ *Call, in, out [][]int64) float64 {
 	return 2 * float64(in[0][0]) * float64(out[0][1]) * float64(out[0][1])
 }
 
-// sybmulFlops: a block column from its diagonal on is read for itself and for its transpose. Rows above those of the panel are counted.
+// sybmulFlops: a tile is used for itself and for its transpose, and half of one on the diagonal. Columns up to the panel are counted.
 func sybmulFlops(c *Call, in [][]int64, x []int64) float64 {
-	first := blockStart(c.Args[2], x)
-	return 4 * float64(in[0][0]-first-in[0][1]/2) * float64(in[0][1]) * bandSide
+	flops := 4 * float64(in[0][0]) * float64(in[0][1]) * bandSide
+	if blockStart(c.Args[2], x) == blockStart(c.Args[3], x) {
+		return flops / 2
+	}
+	return flops
 }
 
 // larfbShape is that of the matrix that is multiplied.

@@ -8,21 +8,21 @@ import (
 	"numpywren/core/grid"
 )
 
-// eighInputs is the matrices of the programs for symmetric eigenproblems of that side, in block columns of 1 + unit panels.
+// eighInputs is the matrices of the programs for symmetric eigenproblems of that side, in blocks of 1 + unit panels; A's are others.
 func eighInputs(def *Def, side, unit int64) (inputs []Input, scalars map[string]int64) {
 	all, per := grid.Axis{Len: side, Block: max(side, 1)}, 1+unit
 	cols := grid.Axis{Len: side, Block: per * bandSide}
 	fixed := func(n int64) grid.Axis { return grid.Axis{Len: n, Block: n} }
 	grids := map[string]grid.Grid{
-		"A": {all, cols}, "C": {all, cols}, "U": {all, cols}, "R": {cols, cols}, "B": {fixed(2 * bandSide), all}, "T": {fixed(2 * bandSide), all},
+		"A": {{Len: side, Block: max(side/3, 1)}, {Len: side, Block: 150 * per}}, "C": {all, cols}, "U": {all, cols}, "R": {cols, cols}, "B": {fixed(2 * bandSide), all}, "T": {fixed(2 * bandSide), all},
 		"V": {all, cols}, "H": {fixed((side + bandSide - 1) / bandSide), cols}, "Z": {all, {Len: side, Block: min(100, side)}},
 	}
 	scalars = map[string]int64{}
 	for _, q := range def.Params {
-		if q.Name == "side" {
-			scalars[q.Name] = max((side+per-1)/per, 1)
+		if def.Name == "eigh_band" && q.Scalar {
+			scalars[q.Name] = per * bandSide
 		} else if q.Scalar {
-			scalars[q.Name] = per
+			scalars[q.Name] = max((side+per-1)/per, 1)
 		} else {
 			inputs = append(inputs, Input{Name: q.Name, Display: q.Name, Grid: grids[q.Name], DType: "float32"})
 		}
