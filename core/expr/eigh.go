@@ -4,8 +4,9 @@ import "numpywren/core/grid"
 
 // Sizes of symmetric eigenproblems.
 const (
+	eighPanel = 64   // columns of a panel: the programs' and the kernels'
 	eighSmall = 1024 // up to this side a matrix is one task
-	eighSide  = 512  // of a tile of a matrix that is brought to a band, a multiple of a panel's 64 columns
+	eighSide  = 512  // of a tile of a matrix that is brought to a band
 	eighLarge = 6144 // from this side on twice as much, for fewer and longer tasks
 	eighWide  = 1024 // columns of a block of eigenvectors
 	eighWhole = 2048 // up to this side the tridiagonal eigenproblem is one task
@@ -69,7 +70,7 @@ func (b *builder) band(x *Node) ([]*Node, error) {
 	if x.grid[0].Len >= eighLarge {
 		side *= 2
 	}
-	return b.callWith("eigh_band", map[string]int64{"side": side}, x)
+	return b.callWith("eigh_band", map[string]int64{"per": side / eighPanel}, x)
 }
 
 // applyEigvalsh is numpy.linalg.eigvalsh, for uplo "L" or "U".

@@ -19,10 +19,10 @@ func eighInputs(def *Def, side, unit int64) (inputs []Input, scalars map[string]
 	}
 	scalars = map[string]int64{}
 	for _, q := range def.Params {
-		if def.Name == "eigh_band" && q.Scalar {
-			scalars[q.Name] = per * bandSide
-		} else if q.Scalar {
+		if q.Name == "side" {
 			scalars[q.Name] = max((side+per-1)/per, 1)
+		} else if q.Scalar {
+			scalars[q.Name] = per
 		} else {
 			inputs = append(inputs, Input{Name: q.Name, Display: q.Name, Grid: grids[q.Name], DType: "float32"})
 		}
