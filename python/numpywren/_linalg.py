@@ -76,8 +76,8 @@ class Linalg:
     @overload
     def cholesky(self, A: Any, *, upper: bool = False, check: Literal[True]) -> tuple[BigMatrix, FactorCertificate]: ...
     def cholesky(self, A: Any, *, upper: bool = False, check: bool = False) -> BigMatrix | tuple[BigMatrix, FactorCertificate]:
-        """The lower triangular L, n×n, with L Lᵀ = A; with `upper` the upper triangular U with Uᵀ U = A. Only A's triangle of the
-        same name is read. `check=True` computes at once, and gives with the factor a `FactorCertificate`.
+        """The lower triangular L, n×n, with L Lᵀ = A; with `upper` the upper triangular U with Uᵀ U = A. Only A's triangle of
+        the same name is read. `check=True` computes at once, and gives with the factor a `FactorCertificate`.
 
         By tiles (A. Buttari, J. Langou, J. Kurzak, J. Dongarra, A class of parallel tiled linear algebra algorithms for
         multicore architectures, LAPACK Working Note 191, 2007). float32 for float32, float64 for all else.
