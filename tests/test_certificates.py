@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -108,3 +110,20 @@ def test_bad_arguments(ex):
             ex.linalg.qr(np.eye(3), mode, check=True)
     with pytest.raises(ValueError, match="nothing to check"):
         ex.linalg.svd(np.eye(3), compute_uv=False, check=True)
+
+
+@pytest.mark.parametrize("refine", [None, "float32"])
+def test_a_solution_without_a_certain_digit(ex, refine):
+    """Who asks is warned of it as by SciPy."""
+    H, b = scipy.linalg.hilbert(14), np.ones(14)
+    with pytest.warns(scipy.linalg.LinAlgWarning, match="(?i)ill-conditioned matrix"):
+        scipy.linalg.solve(H, b)
+    with pytest.warns(RuntimeWarning) as warned:
+        found = ex.linalg.solve(H, b, refine=refine, check=True)[1]
+    message = f"solve: A is ill-conditioned (rcond={found.rcond:.6g}), the result may not be accurate"
+    assert [w.filename for w in warned if str(w.message) == message] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ex.linalg.solve(H[:5, :5], b[:5], refine=refine, check=True)
+        if refine is None:
+            ex.linalg.solve(H, b).persist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -52,6 +53,13 @@ def solution(ex: Executor, A: BigMatrix, b: BigMatrix, x: BigMatrix, F: Factoriz
     size = norm * columns(ex, x) + columns(ex, b)
     error = ex.linalg.vector_norm(residual / nonzero(ex, size), np.inf)  # where b is zero the residual is
     return Certificate(float(error.item()), F.rcond(), method)
+
+
+def warn(x: BigMatrix, found: Certificate) -> None:
+    """Warns the caller of `solve` of an x that cannot be trusted."""
+    if found.rcond < np.finfo(x.dtype).eps:
+        message = f"solve: A is ill-conditioned (rcond={found.rcond:.6g}), the result may not be accurate"
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
 def columns(ex: Executor, x: Any) -> BigMatrix:

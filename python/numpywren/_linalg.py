@@ -104,7 +104,7 @@ class Linalg:
         """The X with A X = B, in B's shape: by LU with `pivoting="auto"` (see `lu`), which is partial pivoting unless a block
         column of A is more than a GiB, then the tournament. float32 if A and B are, float64 otherwise.
 
-        Unlike SciPy it does not warn of an A that is nearly singular: `check=True` tells A's condition.
+        Unlike SciPy it does not warn of an A that is nearly singular unless `check=True` asks for it.
 
         Args:
             A: a square matrix.
@@ -115,7 +115,8 @@ class Linalg:
                 and others, SC 2006: LAPACK's dsgesv), by GMRES where plain refinement does not get there (E. Carson, N. Higham,
                 SIAM J. Sci. Comput. 39, 2017). A RuntimeWarning says so, or that it was solved in float64 after all. X is
                 float64; ValueError if A and B are float32 already.
-            check: computes at once, and gives with X a `Certificate`: its backward error, A's condition, and how X was found.
+            check: computes at once, and gives with X a `Certificate`: its backward error, A's condition, and how X was found. A
+                RuntimeWarning, which SciPy's LinAlgWarning is too, if the condition leaves no digit of X that is certain.
 
         `numpy.linalg.LinAlgError` when A is not square, and, when it is computed, if A is singular, or not positive definite
         with "pos". ValueError when B has not as many rows as A.
@@ -128,9 +129,12 @@ class Linalg:
         if refine is not None and assume_a == "pos":
             raise NotImplementedError('refine="float32" goes with assume_a="gen" or "sym" only')
         lazy = ex._apply("solve", [A, B], assume_a=assume_a)  # checks the operands
-        if refine is not None:
-            return refined(ex, A, B, bool(check))
-        return certified(ex, A, B, assume_a) if check else lazy
+        if refine is None and not check:
+            return lazy
+        found = certified(ex, A, B, assume_a) if refine is None else refined(ex, A, B, bool(check))
+        if isinstance(found, tuple):
+            _certify.warn(*found)
+        return found
 
     def inv(self, A: Any) -> BigMatrix:
         """The inverse, n×n, from LU factors in the manner of LAPACK's getri (J. Du Croz, N. Higham, Stability of methods for
