@@ -52,6 +52,8 @@ def test_refinement_by_gmres(ex, rhs, cond):
     assert warned[0].filename == __file__
     assert backward(A, x.numpy(), b) <= THRESHOLD
     assert found.backward_error <= THRESHOLD * np.finfo(float).eps
+    exact = 1 / np.linalg.cond(A, 1)
+    assert exact / 1.1 <= found.rcond <= 10 * exact
 
 
 def test_how_it_was_solved(ex):

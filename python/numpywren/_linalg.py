@@ -116,7 +116,8 @@ class Linalg:
                 SIAM J. Sci. Comput. 39, 2017). A RuntimeWarning says so, or that it was solved in float64 after all. X is
                 float64; ValueError if A and B are float32 already.
             check: computes at once, and gives with X a `Certificate`: its backward error, A's condition, and how X was found. A
-                RuntimeWarning, which SciPy's LinAlgWarning is too, if the condition leaves no digit of X that is certain.
+                RuntimeWarning, which SciPy's LinAlgWarning is too, if the condition leaves no digit of X that is certain. With
+                `refine`, an A for which GMRES was needed is factored in float64 for its condition.
 
         `numpy.linalg.LinAlgError` when A is not square, and, when it is computed, if A is singular, or not positive definite
         with "pos". ValueError when B has not as many rows as A.
