@@ -2,6 +2,8 @@ package blob_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -49,6 +51,15 @@ func TestFileLeavesNothing(t *testing.T) {
 		require.Equal(t, "a/b/1", key)
 	}
 	require.NoError(t, os.Remove(filepath.Join(dir, "a", "b", ".part-123")))
+	sorry := errors.New("sorry")
+	err = s.Put(ctx, "a/b/2", 1, func(io.Writer) error { // beside the deletion of the folder's last object
+		return errors.Join(sorry, s.Delete(ctx, "a/b/1"))
+	}, blob.PutOptions{})
+	require.ErrorIs(t, err, sorry)
+	entries, err = os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	require.NoError(t, s.PutBytes(ctx, "a/b/1", nil, blob.PutOptions{}))
 	require.NoError(t, s.Delete(ctx, "a/b/1"))
 	entries, err = os.ReadDir(dir)
 	require.NoError(t, err)

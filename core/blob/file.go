@@ -131,6 +131,7 @@ func (f *file) Put(_ context.Context, key string, _ int64, write func(io.Writer)
 		}
 	}
 	_ = os.Remove(w.Name())
+	f.prune(filepath.Dir(path)) // what else was there may have been deleted meanwhile
 	if errors.Is(err, ErrExists) {
 		return err
 	}
@@ -188,7 +189,7 @@ func (f *file) Delete(_ context.Context, key string) error {
 	return err
 }
 
-// prune removes folders that a Delete left empty, so that a deleted matrix leaves nothing.
+// prune removes folders that a Delete or a failed Put left empty, so that a deleted matrix leaves nothing.
 func (f *file) prune(dir string) {
 	for strings.HasPrefix(dir, f.dir+string(filepath.Separator)) && os.Remove(dir) == nil {
 		f.made.Delete(dir)
