@@ -34,9 +34,9 @@ func isPanel(p AxisBlock, n int64) bool {
 	return p.Len == n && p.Extent <= bandSide && p.Start%bandSide == 0
 }
 
-// checkTile wants a tile of a symmetric matrix on or below its diagonal, a tile of the panel that is the call's last axis, as high as
-// the matrix, and the blocks that are the tile's rows and columns.
-func checkTile(name string, a *Args) error {
+// checkTile wants a tile of a symmetric matrix on or below its diagonal, one of so many panels, as high as the matrix, and the blocks
+// that are the first one's rows and columns, and the panel.
+func checkTile(name string, a *Args, panels int64) error {
 	if err := placed(name, a, 2); err != nil {
 		return err
 	}
@@ -45,8 +45,8 @@ func checkTile(name string, a *Args) error {
 		return errs.New(errs.Value, "%s: the tile of rows %d to %d and columns %d to %d is neither on nor below the diagonal", name,
 			r.Start, r.end()-1, c.Start, c.end()-1)
 	}
-	if !isPanel(p, r.Len) || t.Shape[0] != r.Len || t.Shape[1] != p.Extent && t.Shape[1] != 2*p.Extent {
-		return errs.New(errs.Value, "%s: a tile of the shape %v does not belong to a panel of %d columns of %d rows", name, t.Shape, p.Extent, r.Len)
+	if !isPanel(p, r.Len) || t.Shape[0] != r.Len || t.Shape[1] != panels*p.Extent {
+		return errs.New(errs.Value, "%s: a tile of the shape %v is not %d times a panel of %d columns of %d rows", name, t.Shape, panels, p.Extent, r.Len)
 	}
 	return nil
 }
@@ -107,11 +107,8 @@ func sy2sb[T float](a *Args, out []*tile.Tile) {
 
 // sybmulOut: sybmul(A, V, r[i], c[j], p[t]) is what a tile and its transpose add to Y = A V.
 func sybmulOut(a *Args) ([]Spec, error) {
-	if err := checkTile("sybmul", a); err != nil {
+	if err := checkTile("sybmul", a, 1); err != nil {
 		return nil, err
-	}
-	if v := a.In[1].Shape; v[1] != a.Axes[2].Extent {
-		return nil, errs.New(errs.Value, "sybmul wants a panel's V, not a tile of the shape %v", v)
 	}
 	return like(a.In[1]), nil
 }
@@ -142,7 +139,8 @@ func sybmul[T float](a *Args, out *tile.Tile) {
 	if lo >= hi || p.rank == 0 {
 		return
 	}
-	lda, x, v, y := ld(a.In[0]), tile.View[T](a.In[0])[(lo-int(c.Start))*ld(a.In[0]):], tile.View[T](a.In[1]), tile.View[T](out)
+	lda := ld(a.In[0])
+	x, v, y := tile.View[T](a.In[0])[(lo-int(c.Start))*lda:], tile.View[T](a.In[1]), tile.View[T](out)
 	if r.Start == c.Start {
 		blasSymm(hi-lo, p.cols, 1, x[lo-int(c.Start):], lda, v[lo:], n, 1, y[lo:], n)
 		return
@@ -218,11 +216,8 @@ func sybw[T float](a *Args, out *tile.Tile) {
 
 // sybr2Out: sybr2(A, VW, r[i], c[j], p[t]) is a tile of A - V Wᵀ - W Vᵀ, on and below the diagonal.
 func sybr2Out(a *Args) ([]Spec, error) {
-	if err := checkTile("sybr2", a); err != nil {
+	if err := checkTile("sybr2", a, 2); err != nil {
 		return nil, err
-	}
-	if x := a.In[1].Shape; x[1] != 2*a.Axes[2].Extent {
-		return nil, errs.New(errs.Value, "sybr2 wants V and W side by side, not a tile of the shape %v", x)
 	}
 	return like(a.In[0]), nil
 }

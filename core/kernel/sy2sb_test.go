@@ -107,13 +107,10 @@ func TestSy2sb(t *testing.T) {
 					r.tiles = append(r.tiles, nil)
 					for j := range i + 1 {
 						rows, cols := r.block(i), r.block(j)
-						part := newDense(int(rows.Extent), int(cols.Extent))
-						for x := range part.rows {
-							for y := range part.cols {
-								part.set(x, y, a.at(i*at.side+x, j*at.side+y))
-								if i == j && x < y { // what is above the diagonal is not read
-									part.set(x, y, math.NaN())
-								}
+						part := a.rectangle(int(rows.Start), int(rows.Extent), int(cols.Start), int(cols.Extent))
+						for y := 0; i == j && y < part.cols; y++ { // what is above the diagonal is not read
+							for x := range y {
+								part.set(x, y, math.NaN())
 							}
 						}
 						r.tiles[i] = append(r.tiles[i], w.tile(d, part))

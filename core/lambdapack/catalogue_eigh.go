@@ -76,17 +76,14 @@ func sy2sbShape(s *shaper, c *Call, in [][]extent) [][]extent {
 }
 
 // sybmulShape is that of V.
-func sybmulShape(s *shaper, c *Call, in [][]extent) [][]extent { return symmetricTile(s, c, in)[1:2] }
+func sybmulShape(s *shaper, c *Call, in [][]extent) [][]extent {
+	placedTile(s, c, in)
+	return in[1:2]
+}
 
-func sybr2Shape(s *shaper, c *Call, in [][]extent) [][]extent { return symmetricTile(s, c, in)[:1] }
-
-// symmetricTile wants a tile as large as the blocks of the call's first two axes, and what belongs to a panel.
-func symmetricTile(s *shaper, c *Call, in [][]extent) [][]extent {
-	axes := placedMatrices(s, c, in)
-	if !s.same(in[0][0], axes[0]) || !s.same(in[0][1], axes[1]) {
-		s.mismatch(c, in)
-	}
-	return in
+func sybr2Shape(s *shaper, c *Call, in [][]extent) [][]extent {
+	placedTile(s, c, in)
+	return in[:1]
 }
 
 // sybwShape is twice as wide as V.

@@ -27,6 +27,15 @@ func placedMatrices(s *shaper, c *Call, in [][]extent) []extent {
 	return axesShape(s, c, nil)[0]
 }
 
+// placedTile is placedMatrices, of which the first is as large as the blocks of the first two axes.
+func placedTile(s *shaper, c *Call, in [][]extent) []extent {
+	axes := placedMatrices(s, c, in)
+	if !s.same(in[0][0], axes[0]) || !s.same(in[0][1], axes[1]) {
+		s.mismatch(c, in)
+	}
+	return axes
+}
+
 // blockRange is where the block of an axis among the arguments, counted from 0, begins and ends, and how long a full one is.
 func blockRange(c *Call, n int, x []int64) (start, end int64) {
 	for _, a := range c.Args {
@@ -81,10 +90,7 @@ func gblqShape(s *shaper, c *Call, in [][]extent) [][]extent {
 }
 
 func gbmulShape(s *shaper, c *Call, in [][]extent) [][]extent {
-	axes := placedMatrices(s, c, in)
-	if !s.same(in[0][0], axes[0]) || !s.same(in[0][1], axes[1]) {
-		s.mismatch(c, in)
-	}
+	placedTile(s, c, in)
 	if c.Attrs["trans"] == "T" {
 		return [][]extent{{in[0][1], in[1][1]}}
 	}
@@ -108,8 +114,7 @@ func gbcolShape(s *shaper, c *Call, in [][]extent) [][]extent {
 }
 
 func gbupdateShape(s *shaper, c *Call, in [][]extent) [][]extent {
-	axes := placedMatrices(s, c, in)
-	if !s.same(in[0][0], axes[0]) || !s.same(in[0][1], axes[1]) || !s.same(in[2][0], axes[1]) || !s.same(in[3][0], axes[0]) {
+	if axes := placedTile(s, c, in); !s.same(in[2][0], axes[1]) || !s.same(in[3][0], axes[0]) {
 		s.mismatch(c, in)
 	}
 	return in[:1]

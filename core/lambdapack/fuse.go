@@ -19,10 +19,12 @@ import "slices"
 func fuse(def *Def) *Def {
 	out := *def
 	body, changed := simplify(def.Body)
-	body, shorter := live(def, body)
-	out.Body, changed = body, changed || shorter
 	f := &fuser{lets: map[string]Node{}, inner: map[string]bool{}, uses: map[string]*use{},
-		values: map[*Assign]*Apply{}, gone: map[*Assign]bool{}}
+		values: map[*Assign]*Apply{}, gone: unread(def, body)}
+	if len(f.gone) > 0 {
+		body, changed = f.rebuild(body), true
+	}
+	out.Body = body
 	f.census(&out)
 	f.stmts(out.Body, nil, false)
 	if len(f.values) > 0 { // what is gone, is gone into a new value
@@ -48,7 +50,7 @@ type fuser struct {
 	firm   map[string]bool // names that are not just loop variables
 	uses   map[string]*use
 	values map[*Assign]*Apply // the new right sides
-	gone   map[*Assign]bool   // the producers that were substituted
+	gone   map[Stmt]bool      // what nothing reads, and the producers that were substituted
 }
 
 // use is what becomes of a matrix.

@@ -106,84 +106,63 @@ func (c *chooser) number(n Node) (int64, bool) {
 	return 0, false
 }
 
-// live is the statements less those that write only matrices of which nothing is read or returned: a called program may return more than
-// is wanted.
-func live(def *Def, body []Stmt) (out []Stmt, changed bool) {
-	wanted := map[string]bool{}
+// unread is the statements that write only matrices of which nothing is read or returned: a called program may return more than is wanted.
+func unread(def *Def, body []Stmt) map[Stmt]bool {
+	wanted, dead := map[string]bool{}, map[Stmt]bool{}
 	for _, name := range def.Returns {
 		wanted[name] = true
 	}
-	writes := map[Stmt][]string{}
-	noteWrites(body, writes, wanted)
+	noteWriters(body, dead, wanted)
 	for grown := true; grown; {
 		grown = false
-		for s, names := range writes {
-			if !slices.ContainsFunc(names, func(name string) bool { return wanted[name] }) {
-				continue
+		for s := range dead {
+			if slices.ContainsFunc(targets(s), func(t *Ref) bool { return wanted[t.Matrix] }) {
+				delete(dead, s)
+				mentionedIn([]Stmt{s}, wanted)
+				grown = true
 			}
-			delete(writes, s)
-			mentionedIn([]Stmt{s}, wanted)
-			grown = true
 		}
 	}
-	if len(writes) == 0 {
-		return body, false
-	}
-	return without(body, writes), true
+	return dead
 }
 
-// noteWrites notes the matrices that statements write tiles of, and as wanted those that are named by all other statements.
-func noteWrites(body []Stmt, writes map[Stmt][]string, wanted map[string]bool) {
+// targets are the tiles that a statement writes.
+func targets(s Stmt) []*Ref {
+	switch s := s.(type) {
+	case *Assign:
+		return s.Targets
+	case *Alias:
+		return []*Ref{s.Target}
+	}
+	return nil
+}
+
+// noteWriters notes the statements that write tiles, and the names in all others.
+func noteWriters(body []Stmt, writers map[Stmt]bool, names map[string]bool) {
 	for _, s := range body {
-		nodes, inner := stmtParts(s)
-		switch s := s.(type) {
-		case *Assign:
-			for _, t := range s.Targets {
-				writes[s] = append(writes[s], t.Matrix)
-			}
-			continue
-		case *Alias:
-			writes[s] = []string{s.Target.Matrix}
+		if targets(s) != nil {
+			writers[s] = true
 			continue
 		}
+		nodes, inner := stmtParts(s)
 		for _, n := range nodes {
-			mentions(n, func(name string) bool { wanted[name] = true; return false })
+			mentions(n, func(name string) bool { names[name] = true; return false })
 		}
 		for _, b := range inner {
-			noteWrites(b, writes, wanted)
+			noteWriters(b, writers, names)
 		}
 	}
 }
 
-// without is the statements less those that are dead.
-func without(body []Stmt, dead map[Stmt][]string) []Stmt {
-	out := make([]Stmt, 0, len(body))
-	for _, s := range body {
-		if dead[s] != nil {
-			continue
-		}
-		switch t := s.(type) {
-		case *For:
-			f := *t
-			f.Body = without(t.Body, dead)
-			s = &f
-		case *If:
-			s = &If{t.Pos, t.Cond, without(t.Then, dead), without(t.Else, dead)}
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-// rebuild is the statements with their new right sides, and without the producers that are gone.
+// rebuild is the statements with their new right sides, and without those that are gone.
 func (f *fuser) rebuild(body []Stmt) []Stmt {
 	out := make([]Stmt, 0, len(body))
 	for _, s := range body {
+		if f.gone[s] {
+			continue
+		}
 		switch s := s.(type) {
 		case *Assign:
-			if f.gone[s] {
-				continue
-			}
 			if value := f.values[s]; value != nil {
 				out = append(out, &Assign{Pos: s.Pos, Targets: s.Targets, Value: value})
 				continue

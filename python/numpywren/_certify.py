@@ -48,18 +48,16 @@ class FactorCertificate(NamedTuple):
 
 
 def solution(ex: Executor, A: BigMatrix, b: BigMatrix, x: BigMatrix, F: Factorization, method: str = "direct") -> Certificate:
-    """What the residual of a solution, and the condition of A, say of it."""
+    """What the residual of a solution, and the condition of A, say of it. The caller of `solve` is warned
+    of one that cannot be trusted."""
     residual, norm = columns(ex, b - ex.matmul(A, x)), ex.linalg.norm(A, np.inf)
     size = norm * columns(ex, x) + columns(ex, b)
     error = ex.linalg.vector_norm(residual / nonzero(ex, size), np.inf)  # where b is zero the residual is
-    return Certificate(float(error.item()), F.rcond(), method)
-
-
-def warn(x: BigMatrix, found: Certificate) -> None:
-    """Warns the caller of `solve` of an x that cannot be trusted."""
+    found = Certificate(float(error.item()), F.rcond(), method)
     if found.rcond < np.finfo(x.dtype).eps:
         message = f"solve: A is ill-conditioned (rcond={found.rcond:.6g}), the result may not be accurate"
-        warnings.warn(message, RuntimeWarning, stacklevel=3)
+        warnings.warn(message, RuntimeWarning, stacklevel=4)
+    return found
 
 
 def columns(ex: Executor, x: Any) -> BigMatrix:

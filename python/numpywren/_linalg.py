@@ -130,12 +130,9 @@ class Linalg:
         if refine is not None and assume_a == "pos":
             raise NotImplementedError('refine="float32" goes with assume_a="gen" or "sym" only')
         lazy = ex._apply("solve", [A, B], assume_a=assume_a)  # checks the operands
-        if refine is None and not check:
-            return lazy
-        found = certified(ex, A, B, assume_a) if refine is None else refined(ex, A, B, bool(check))
-        if isinstance(found, tuple):
-            _certify.warn(*found)
-        return found
+        if refine is not None:
+            return refined(ex, A, B, bool(check))
+        return certified(ex, A, B, assume_a) if check else lazy
 
     def inv(self, A: Any) -> BigMatrix:
         """The inverse, n×n, from LU factors in the manner of LAPACK's getri (J. Du Croz, N. Higham, Stability of methods for

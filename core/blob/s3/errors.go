@@ -69,7 +69,7 @@ func (d *driver) refused(operation, key, code, message string, err error) error 
 		return says(errs.NotFound, err, "there is no bucket %q (%s): create it, or correct its name", d.bucket, d.endpoint)
 	case "PreconditionFailed":
 		if operation == "GetObject" {
-			return fmt.Errorf("%s: %w", where, blob.ErrReplaced)
+			return d.replaced(key)
 		}
 		return fmt.Errorf("%s: %w", where, blob.ErrExists)
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "MovedPermanently", "BadRequest":
@@ -84,6 +84,11 @@ func (d *driver) refused(operation, key, code, message string, err error) error 
 		return d.denied(operation, key, message, err)
 	}
 	return cloud.Explain(err, where+": "+operation)
+}
+
+// replaced is the error about an object whose version that was being read is no more.
+func (d *driver) replaced(key string) error {
+	return fmt.Errorf("%s: %w", d.where(key), blob.ErrReplaced)
 }
 
 // denied names the right that is missing. Without the one to list, S3 tells of objects that do not exist in the same way.

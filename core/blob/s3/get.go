@@ -67,7 +67,7 @@ func (d *driver) open(ctx context.Context, key string, from, to int64, version s
 	out, err := d.client.GetObject(ctx, in)
 	if hasCode(err, "InvalidRange") {
 		if version != "" {
-			return nil, 0, "", fmt.Errorf("%s: %w", d.where(key), blob.ErrReplaced) // by a shorter one
+			return nil, 0, "", d.replaced(key) // by a shorter one
 		}
 		return nil, 0, "", errBeyond
 	}

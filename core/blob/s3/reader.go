@@ -3,7 +3,6 @@ package s3
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
@@ -131,7 +130,7 @@ func (r *reader) verdict() error {
 func (r *reader) mismatch(err error) error {
 	now, failed := r.d.Stat(r.ctx, r.key)
 	if failed == nil && now.Version != r.version || errors.Is(failed, blob.ErrNotExist) {
-		return fmt.Errorf("%s: %w", r.d.where(r.key), blob.ErrReplaced)
+		return r.d.replaced(r.key)
 	}
 	return err
 }
